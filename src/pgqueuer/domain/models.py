@@ -1,0 +1,417 @@
+"""Rows, events and reports of the queue, as pydantic models. Every datetime is time-zone aware."""
+
+from __future__ import annotations
+
+import json
+import traceback as traceback_module
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, RootModel
+
+from pgqueuer.domain.types import (
+    EVENT_TYPES,
+    JOB_STATUS,
+    OPERATIONS,
+    Channel,
+    CronEntrypoint,
+    CronExpression,
+    HealthCheckId,
+    JobId,
+    OnConflict,
+    OnFailure,
+    QueueEntrypoint,
+    QueueExecutionMode,
+    QueueManagerId,
+    ScheduleId,
+    Slot,
+)
+
+if TYPE_CHECKING:
+    from anyio import CancelScope
+
+__all__ = [
+    "EVENT_TYPES",
+    "JOB_STATUS",
+    "OPERATIONS",
+    "ActiveWorker",
+    "AnyEvent",
+    "CancellationEvent",
+    "Channel",
+    "Context",
+    "CronEntrypoint",
+    "CronExpression",
+    "CronExpressionEntrypoint",
+    "EntrypointStat",
+    "Event",
+    "HealthCheckEvent",
+    "HealthCheckId",
+    "Job",
+    "JobDurationStats",
+    "JobId",
+    "JobStatusRow",
+    "Log",
+    "LogStatistics",
+    "OnConflict",
+    "OnFailure",
+    "OverviewSnapshot",
+    "QueueAgeStats",
+    "QueueEntrypoint",
+    "QueueExecutionMode",
+    "QueueManagerId",
+    "QueueStatistics",
+    "Schedule",
+    "ScheduleContext",
+    "ScheduleId",
+    "Slot",
+    "StaleJob",
+    "TableChangedEvent",
+    "TableInfo",
+    "ThroughputBucket",
+    "ThroughputStats",
+    "TracebackRecord",
+    "utc_now",
+]
+
+
+def utc_now() -> datetime:
+    """The current time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def _decode_json(value: object) -> object:
+    """Drivers hand out JSONB as text or, where a codec is set, as the decoded value."""
+    if isinstance(value, str | bytes | bytearray):
+        return json.loads(value)
+    return value
+
+
+class Event(BaseModel):
+    """Anything that arrives on the notification channel."""
+
+    channel: Channel
+    sent_at: AwareDatetime
+    type: EVENT_TYPES
+    received_at: AwareDatetime = Field(default_factory=utc_now)
+
+    @property
+    def latency(self) -> timedelta:
+        """Time from the sender's clock to ours; negative when the clocks differ."""
+        return self.received_at - self.sent_at
+
+
+class TableChangedEvent(Event):
+    """Rows of the queue changed in a way that may give a worker something to do."""
+
+    type: Literal["table_changed_event"]
+    operation: OPERATIONS
+    table: str
+
+
+class CancellationEvent(Event):
+    """Someone asked for these jobs to be canceled."""
+
+    type: Literal["cancellation_event"]
+    ids: list[JobId]
+
+
+class HealthCheckEvent(Event):
+    """A worker's question to its own listener, on its way back."""
+
+    type: Literal["health_check_event"]
+    id: HealthCheckId
+
+
+class AnyEvent(
+    RootModel[
+        Annotated[
+            TableChangedEvent | CancellationEvent | HealthCheckEvent,
+            Field(discriminator="type"),
+        ]
+    ]
+):
+    """One of the three events; the event itself is `.root`."""
+
+
+Headers = Annotated[dict[str, object] | None, BeforeValidator(_decode_json)]
+
+
+class Job(BaseModel):
+    """A row of the queue as its handler sees it.
+
+    `payload` is exactly the bytes that were enqueued. `attempts` counts the deliveries that ended
+    in a retry or a takeover, so it is 0 the first time. `queue_manager_id` is the owner while the
+    job is picked, and `slot` the seat that it holds under a concurrency limit.
+    """
+
+    id: JobId
+    priority: int
+    created: AwareDatetime
+    updated: AwareDatetime
+    heartbeat: AwareDatetime
+    execute_after: AwareDatetime
+    status: JOB_STATUS
+    entrypoint: QueueEntrypoint
+    payload: bytes | None
+    attempts: int = 0
+    queue_manager_id: QueueManagerId | None
+    slot: Slot | None = None
+    headers: Headers = None
+
+    def header_section(self, key: str) -> dict[str, object] | None:
+        """The dictionary under `key` of the headers; None where there is none."""
+        section = (self.headers or {}).get(key)
+        return section if isinstance(section, dict) else None
+
+    def logfire_headers(self) -> dict[str, object] | None:
+        """The propagation context that a Logfire producer left."""
+        return self.header_section("logfire")
+
+    def sentry_headers(self) -> dict[str, object] | None:
+        """The propagation context that a Sentry producer left."""
+        return self.header_section("sentry")
+
+    def otel_headers(self) -> dict[str, object] | None:
+        """The W3C carrier that an OpenTelemetry producer left."""
+        return self.header_section("otel")
+
+
+class TracebackRecord(BaseModel):
+    """Why a job did not succeed, as kept in the log."""
+
+    job_id: JobId
+    timestamp: AwareDatetime
+    exception_type: str
+    exception_message: str
+    traceback: str
+    additional_context: dict[str, object] | None = None
+
+    @classmethod
+    def from_exception(
+        cls,
+        exc: BaseException,
+        job_id: JobId,
+        additional_context: dict[str, object] | None = None,
+    ) -> TracebackRecord:
+        """Record `exc` with its full traceback, causes included."""
+        return cls(
+            job_id=job_id,
+            timestamp=utc_now(),
+            exception_type=type(exc).__name__,
+            exception_message=str(exc),
+            traceback="".join(traceback_module.format_exception(exc)),
+            additional_context=additional_context,
+        )
+
+
+class Log(BaseModel):
+    """One transition of one job."""
+
+    created: AwareDatetime
+    job_id: JobId
+    status: JOB_STATUS
+    priority: int
+    entrypoint: QueueEntrypoint
+    traceback: Annotated[TracebackRecord | None, BeforeValidator(_decode_json)] = None
+    aggregated: bool
+
+
+class JobStatusRow(BaseModel):
+    """The newest status of a job."""
+
+    job_id: JobId
+    status: JOB_STATUS
+
+
+class QueueStatistics(BaseModel):
+    """Rows of the queue with the same entrypoint, priority and status."""
+
+    count: int
+    entrypoint: QueueEntrypoint
+    priority: int
+    status: JOB_STATUS
+
+
+class LogStatistics(BaseModel):
+    """Transitions of one second; `created` is the second."""
+
+    count: int
+    created: AwareDatetime
+    entrypoint: QueueEntrypoint
+    priority: int
+    status: JOB_STATUS
+
+
+class Context:
+    """What a running handler may use besides its job.
+
+    `cancellation` is canceled when someone cancels the job or another worker takes it over; a
+    handler that wants to be stopped runs its work inside `with context.cancellation:`. `resources`
+    is the mapping that was given to the manager, shared by all its jobs.
+    """
+
+    __slots__ = ("_cancellation", "_canceled", "resources")
+
+    def __init__(
+        self,
+        cancellation: CancelScope | None = None,
+        resources: MutableMapping[str, object] | None = None,
+    ) -> None:
+        self._cancellation = cancellation
+        self._canceled = False
+        self.resources: MutableMapping[str, object] = {} if resources is None else resources
+
+    @property
+    def cancellation(self) -> CancelScope:
+        """The scope to run cancelable work in; made on first use, as most handlers never ask."""
+        if self._cancellation is None:
+            from anyio import CancelScope  # noqa: PLC0415
+
+            self._cancellation = CancelScope()
+            if self._canceled:
+                self._cancellation.cancel()
+        return self._cancellation
+
+    @property
+    def canceled(self) -> bool:
+        """Whether cancellation was asked for."""
+        return self._canceled or (
+            self._cancellation is not None and self._cancellation.cancel_called
+        )
+
+    def cancel(self) -> None:
+        """Ask the handler to stop."""
+        self._canceled = True
+        if self._cancellation is not None:
+            self._cancellation.cancel()
+
+    def __repr__(self) -> str:
+        return f"Context(canceled={self.canceled}, resources={self.resources!r})"
+
+
+@dataclass
+class ScheduleContext:
+    """What a running schedule may use; `resources` as in `Context`."""
+
+    resources: MutableMapping[str, object] = field(default_factory=dict)
+
+
+class CronExpressionEntrypoint(NamedTuple):
+    """What identifies a schedule."""
+
+    entrypoint: CronEntrypoint
+    expression: CronExpression
+
+
+class Schedule(BaseModel):
+    """A row of the schedules table."""
+
+    id: ScheduleId
+    expression: CronExpression
+    heartbeat: AwareDatetime
+    created: AwareDatetime
+    updated: AwareDatetime
+    next_run: AwareDatetime
+    last_run: AwareDatetime | None = None
+    status: JOB_STATUS
+    entrypoint: CronEntrypoint
+
+
+class QueueAgeStats(BaseModel):
+    """How long queued jobs of an entrypoint have been there, deferred ones included."""
+
+    entrypoint: QueueEntrypoint
+    queued_count: int
+    oldest_created: AwareDatetime
+    oldest_age_seconds: float
+    avg_age_seconds: float
+
+
+class JobDurationStats(BaseModel):
+    """Run times from claim to outcome, in seconds."""
+
+    entrypoint: QueueEntrypoint
+    completed: int
+    p50_seconds: float
+    p95_seconds: float
+    p99_seconds: float
+    max_seconds: float
+
+
+class ThroughputStats(BaseModel):
+    """Transitions of an entrypoint to a status."""
+
+    entrypoint: QueueEntrypoint
+    status: JOB_STATUS
+    total_count: int
+
+
+class ThroughputBucket(BaseModel):
+    """Transitions of one minute; `bucket` is the minute."""
+
+    bucket: AwareDatetime
+    entrypoint: QueueEntrypoint
+    status: JOB_STATUS
+    count: int
+
+
+class ActiveWorker(BaseModel):
+    """A worker as seen from the rows that it holds."""
+
+    queue_manager_id: QueueManagerId
+    active_jobs: int
+    oldest_heartbeat: AwareDatetime
+    newest_heartbeat: AwareDatetime
+    entrypoints: list[str]
+
+
+class StaleJob(BaseModel):
+    """A picked job whose owner has been silent."""
+
+    id: JobId
+    priority: int
+    queue_manager_id: QueueManagerId | None
+    created: AwareDatetime
+    updated: AwareDatetime
+    heartbeat: AwareDatetime
+    execute_after: AwareDatetime
+    status: JOB_STATUS
+    entrypoint: QueueEntrypoint
+    seconds_since_heartbeat: float
+
+
+class TableInfo(BaseModel):
+    """A table of the installation; `persistence` is LOGGED or UNLOGGED, `total_size` for people."""
+
+    table_name: str
+    persistence: str
+    estimated_rows: int
+    total_size: str
+
+
+class EntrypointStat(BaseModel):
+    """One line of an overview by entrypoint."""
+
+    entrypoint: QueueEntrypoint
+    queued: int
+    picked: int
+    oldest_age_seconds: float | None = None
+    p50_seconds: float | None = None
+    p95_seconds: float | None = None
+    p99_seconds: float | None = None
+    completed: int
+    failure_rate: float | None = None
+    sparkline: list[int]
+
+
+class OverviewSnapshot(BaseModel):
+    """The queue in six numbers."""
+
+    queued_total: int
+    picked_total: int
+    failed_total: int
+    active_workers: int
+    oldest_queued_age_seconds: float | None = None
+    exceptions_recent: int

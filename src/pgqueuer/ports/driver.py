@@ -1,0 +1,135 @@
+"""The database connection as the queue sees it.
+
+Statements use `$1`, `$2`, … for parameters, whatever the driver underneath.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, Callable, Sequence
+from types import TracebackType
+from typing import Protocol, Self, runtime_checkable
+
+NotifyCallback = Callable[[str | bytes | bytearray], None]
+"""Called with the payload of each notification, in the event loop of the driver."""
+
+
+class TaskManagerPort(Protocol):
+    """Keeps background tasks referenced until they end."""
+
+    tasks: set[asyncio.Task[object]]
+
+    def add(self, task: asyncio.Task[object]) -> None: ...
+
+    async def gather_tasks(self, return_exceptions: bool = True) -> list[object]: ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+@runtime_checkable
+class Driver(Protocol):
+    """An asynchronous connection, or several behind one face.
+
+    `fetch` returns rows as dictionaries, `execute` the status of the command. Calls may be made
+    concurrently. Errors of the database carry `sqlstate`.
+    """
+
+    async def fetch(self, query: str, *args: object) -> list[dict[str, object]]: ...
+
+    async def execute(self, query: str, *args: object) -> str: ...
+
+    async def add_listener(self, channel: str, callback: NotifyCallback) -> None: ...
+
+    async def notify(self, channel: str, payload: str) -> None: ...
+
+    @property
+    def shutdown(self) -> asyncio.Event: ...
+
+    @property
+    def tm(self) -> TaskManagerPort: ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+@runtime_checkable
+class ListenerRemover(Protocol):
+    """A driver that can stop listening; optional."""
+
+    async def remove_listener(self, channel: str, callback: NotifyCallback) -> None: ...
+
+
+@runtime_checkable
+class BulkCopier(Protocol):
+    """A driver that can stream rows by COPY; optional.
+
+    `table` is SQL text, quoted where it must be; `columns` are bare names. One call is one COPY
+    command, whole or not at all, and returns the number of rows.
+    """
+
+    async def copy_rows(
+        self,
+        table: str,
+        columns: Sequence[str],
+        types: Sequence[str],
+        rows: AsyncIterable[Sequence[object]] | Sequence[Sequence[object]],
+    ) -> int: ...
+
+
+@runtime_checkable
+class ConnectionLiveness(Protocol):
+    """A driver that knows whether it can still reach the database; optional.
+
+    `closed` is true once no later call can succeed, as after the only connection was lost.
+    """
+
+    @property
+    def closed(self) -> bool: ...
+
+
+class SyncDriver(Protocol):
+    """A synchronous connection for producers."""
+
+    def fetch(self, query: str, *args: object) -> list[dict[str, object]]: ...
+
+
+@runtime_checkable
+class SqlStateError(Protocol):
+    """An exception with a five-character SQLSTATE."""
+
+    sqlstate: str | None
+
+
+@runtime_checkable
+class ConstraintNamed(Protocol):
+    """An exception that names the constraint that was violated."""
+
+    constraint_name: str | None
+
+
+class _Diagnostic(Protocol):
+    @property
+    def constraint_name(self) -> str | None: ...
+
+
+@runtime_checkable
+class DiagnosticError(Protocol):
+    """An exception that keeps the details under `diag`, as psycopg's do."""
+
+    @property
+    def diag(self) -> _Diagnostic: ...
+
+
