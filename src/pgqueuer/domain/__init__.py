@@ -1,1 +1,1 @@
-"""What the queue is about: types, models, errors, settings and the life of a job. Imports nothing of ours."""
+"""What the queue is about: types, models, errors, settings, and the life of a job."""

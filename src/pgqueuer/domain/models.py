@@ -252,7 +252,7 @@ class Context:
     is the mapping that was given to the manager, shared by all its jobs.
     """
 
-    __slots__ = ("_cancellation", "_canceled", "resources")
+    __slots__ = ("_canceled", "_cancellation", "resources")
 
     def __init__(
         self,

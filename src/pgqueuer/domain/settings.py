@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache, cached_property
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeGuard
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
@@ -114,14 +114,19 @@ class _EnvironmentModel(BaseModel):
     """Fills fields that were not given from the environment; names there are case-insensitive."""
 
     model_config = ConfigDict(
-        extra="ignore", validate_default=True, populate_by_name=True, ignored_types=(cached_property,)
+        extra="ignore",
+        validate_default=True,
+        populate_by_name=True,
+        ignored_types=(cached_property,),
     )
 
     @model_validator(mode="before")
     @classmethod
-    def _read_environment(cls, given: object) -> object:
-        if not isinstance(given, Mapping):
-            return given
+    def _complete(cls, given: object) -> object:
+        return cls._with_defaults(cls._with_environment(given)) if _is_fields(given) else given
+
+    @classmethod
+    def _with_environment(cls, given: Mapping[str, object]) -> dict[str, object]:
         environment = {name.upper(): value for name, value in os.environ.items()}
         values = dict(given)
         for field, info in cls.model_fields.items():
@@ -132,6 +137,15 @@ class _EnvironmentModel(BaseModel):
             if found is not None:
                 values[field] = environment[found]
         return values
+
+    @classmethod
+    def _with_defaults(cls, values: dict[str, object]) -> dict[str, object]:
+        """Override it for defaults that follow from other values."""
+        return values
+
+
+def _is_fields(value: object) -> TypeGuard[Mapping[str, object]]:
+    return isinstance(value, Mapping)
 
 
 def _environment_names(alias: object) -> Iterator[str]:
@@ -168,28 +182,34 @@ class DBSettings(_EnvironmentModel):
     that PostgreSQL would not keep as they are.
     """
 
-    prefix: IdentifierPrefix = Field("", validation_alias="PGQUEUER_PREFIX")
-    db_schema: SchemaName | None = Field(None, validation_alias="PGQUEUER_SCHEMA")
-    channel: ChannelName = Field("", validation_alias=name_env_alias("channel"))
-    function: ObjectName = Field("", validation_alias=name_env_alias("function"))
-    statistics_table: ObjectName = Field("", validation_alias=name_env_alias("statistics_table"))
-    queue_status_type: ObjectName = Field("", validation_alias=name_env_alias("queue_status_type"))
-    queue_table: ObjectName = Field("", validation_alias=name_env_alias("queue_table"))
-    queue_table_log: ObjectName = Field("", validation_alias=name_env_alias("queue_table_log"))
-    trigger: ObjectName = Field("", validation_alias=name_env_alias("trigger"))
-    schedules_table: ObjectName = Field("", validation_alias=name_env_alias("schedules_table"))
-    durability: Durability = Field(
-        Durability.durable, validation_alias=name_env_alias("durability")
+    prefix: IdentifierPrefix = Field(default="", validation_alias="PGQUEUER_PREFIX")
+    db_schema: SchemaName | None = Field(default=None, validation_alias="PGQUEUER_SCHEMA")
+    channel: ChannelName = Field(default="", validation_alias=name_env_alias("channel"))
+    function: ObjectName = Field(default="", validation_alias=name_env_alias("function"))
+    statistics_table: ObjectName = Field(
+        default="", validation_alias=name_env_alias("statistics_table")
     )
-    widen_id: bool = Field(True, validation_alias=name_env_alias("widen_id"))
+    queue_status_type: ObjectName = Field(
+        default="", validation_alias=name_env_alias("queue_status_type")
+    )
+    queue_table: ObjectName = Field(default="", validation_alias=name_env_alias("queue_table"))
+    queue_table_log: ObjectName = Field(
+        default="", validation_alias=name_env_alias("queue_table_log")
+    )
+    trigger: ObjectName = Field(default="", validation_alias=name_env_alias("trigger"))
+    schedules_table: ObjectName = Field(
+        default="", validation_alias=name_env_alias("schedules_table")
+    )
+    durability: Durability = Field(
+        default=Durability.durable, validation_alias=name_env_alias("durability")
+    )
+    widen_id: bool = Field(default=True, validation_alias=name_env_alias("widen_id"))
+    max_payload_bytes: int = Field(
+        default=64 * 1024 * 1024, ge=1, validation_alias="PGQUEUER_MAX_PAYLOAD_BYTES"
+    )
 
-    @model_validator(mode="before")
     @classmethod
-    def _fill_names(cls, given: object) -> object:
-        """Runs before the environment is merged in, so it has to look there too."""
-        values = cls._read_environment(given)
-        if not isinstance(values, dict):
-            return values
+    def _with_defaults(cls, values: dict[str, object]) -> dict[str, object]:
         prefix = values.get("prefix", values.get("PGQUEUER_PREFIX", ""))
         for field in _PREFIXED:
             aliases = (f"PGQUEUER_{field.upper()}", field.upper())
@@ -251,13 +271,13 @@ class ConnectionSettings(_EnvironmentModel):
     What is None here is left to libpq's own variables (PGHOST, PGUSER, …). Times in seconds.
     """
 
-    dsn: str | None = Field(None, validation_alias=AliasChoices("PGQUEUER_DSN", "PGDSN"))
-    pool_min_size: int = Field(1, ge=0, validation_alias="PGQUEUER_POOL_MIN_SIZE")
-    pool_max_size: int = Field(5, ge=1, validation_alias="PGQUEUER_POOL_MAX_SIZE")
+    dsn: str | None = Field(default=None, validation_alias=AliasChoices("PGQUEUER_DSN", "PGDSN"))
+    pool_min_size: int = Field(default=1, ge=0, validation_alias="PGQUEUER_POOL_MIN_SIZE")
+    pool_max_size: int = Field(default=5, ge=1, validation_alias="PGQUEUER_POOL_MAX_SIZE")
     connect_timeout: float | None = Field(
-        None, gt=0, validation_alias="PGQUEUER_CONNECT_TIMEOUT"
+        default=None, gt=0, validation_alias="PGQUEUER_CONNECT_TIMEOUT"
     )
-    application_name: str | None = Field(None, validation_alias="PGQUEUER_APPLICATION_NAME")
+    application_name: str | None = Field(default=None, validation_alias="PGQUEUER_APPLICATION_NAME")
 
 
 def add_prefix(string: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from enum import Enum
-from typing import Literal, NewType
+from typing import Literal, NewType, TypeAlias
 from uuid import UUID
 
 JobId = NewType("JobId", int)
@@ -25,14 +27,20 @@ TriggerName = NewType("TriggerName", str)
 SqlType = NewType("SqlType", str)
 SqlExpression = NewType("SqlExpression", str)
 
-JOB_STATUS = Literal[
-    "queued", "picked", "successful", "canceled", "deleted", "exception", "failed"
-]
+JOB_STATUS = Literal["queued", "picked", "successful", "canceled", "deleted", "exception", "failed"]
 OPERATIONS = Literal["insert", "update", "delete", "truncate"]
 EVENT_TYPES = Literal["table_changed_event", "cancellation_event", "health_check_event"]
 OnConflict = Literal["raise", "skip", "update_priority"]
 OnFailure = Literal["delete", "hold"]
 SortOrder = Literal["ASC", "DESC"]
+
+# The arguments of enqueue: one value, or a list with one value for each job.
+Entrypoints: TypeAlias = str | Sequence[str]
+Payloads: TypeAlias = bytes | Sequence[bytes | None] | None
+Priorities: TypeAlias = int | Sequence[int]
+Delays: TypeAlias = timedelta | Sequence[timedelta | None] | None
+DedupeKeys: TypeAlias = str | Sequence[str | None] | None
+HeaderSets: TypeAlias = Mapping[str, object] | Sequence[Mapping[str, object] | None] | None
 
 
 class QueueExecutionMode(Enum):

@@ -131,5 +131,3 @@ class DiagnosticError(Protocol):
 
     @property
     def diag(self) -> _Diagnostic: ...
-
-

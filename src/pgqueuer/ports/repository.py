@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, overload, runtime_checkable
 
 from pgqueuer.domain.lifecycle import (
     ClaimRequest,
@@ -33,10 +33,17 @@ from pgqueuer.domain.models import (
 )
 from pgqueuer.domain.types import (
     JOB_STATUS,
+    Channel,
     CronEntrypoint,
+    DedupeKeys,
+    Delays,
+    Entrypoints,
+    HeaderSets,
     HealthCheckId,
     JobId,
     OnConflict,
+    Payloads,
+    Priorities,
     QueueEntrypoint,
     QueueManagerId,
     ScheduleId,
@@ -112,17 +119,31 @@ class QueueRepositoryPort(JobStore, Protocol):
         heartbeat_timeout: timedelta,
     ) -> list[Job]: ...
 
+    @overload
     async def enqueue(
         self,
-        entrypoint: str | list[str],
-        payload: bytes | None | list[bytes | None],
-        priority: int | list[int] = 0,
-        execute_after: timedelta | None | list[timedelta | None] = None,
-        dedupe_key: str | None | list[str | None] = None,
-        headers: dict[str, object] | None | list[dict[str, object] | None] = None,
+        entrypoint: Entrypoints,
+        payload: Payloads,
+        priority: Priorities = 0,
+        execute_after: Delays = None,
+        dedupe_key: DedupeKeys = None,
+        headers: HeaderSets = None,
         *,
-        on_conflict: OnConflict = "raise",
-    ) -> list[JobId] | list[JobId | None]: ...
+        on_conflict: Literal["raise", "update_priority"] = "raise",
+    ) -> list[JobId]: ...
+
+    @overload
+    async def enqueue(
+        self,
+        entrypoint: Entrypoints,
+        payload: Payloads,
+        priority: Priorities = 0,
+        execute_after: Delays = None,
+        dedupe_key: DedupeKeys = None,
+        headers: HeaderSets = None,
+        *,
+        on_conflict: OnConflict,
+    ) -> list[JobId | None]: ...
 
     async def log_jobs(
         self, job_status: list[tuple[Job, JOB_STATUS, TracebackRecord | None]]
@@ -190,9 +211,15 @@ class ScheduleRepositoryPort(Protocol):
 class NotificationPort(Protocol):
     """Messages to every worker on the channel."""
 
+    def use_channel(self, channel: Channel) -> None:
+        """Replace the channel of the settings."""
+        ...
+
     async def notify_job_cancellation(self, ids: list[JobId]) -> None: ...
 
     async def notify_health_check(self, health_check_event_id: HealthCheckId) -> None: ...
+
+    async def notify_work(self) -> None: ...
 
 
 class QueryBuilderEnvironmentPort(Protocol):

@@ -33,17 +33,18 @@ def sql_names(settings: DBSettings) -> dict[str, str]:
     """What each marker stands for, not yet quoted.
 
     `queue_table` and the like are qualified; `queue_table_name` and the like are bare, for index
-    names (`queue_table_name` followed by a suffix is its own marker, see `render`).
+    names (see `render`); `queue_table_regclass` and the like are quoted already, for literals
+    that PostgreSQL parses as a name, as in ``:'queue_table_regclass'::regclass``.
     """
     qualified = {
-        name: getattr(settings.qualified, name)
-        for name in settings.qualified.__dataclass_fields__
+        name: getattr(settings.qualified, name) for name in settings.qualified.__dataclass_fields__
     }
     bare = {
         f"{name}_name": getattr(settings, name).rpartition(".")[2]
         for name in settings.qualified.__dataclass_fields__
     }
     extra = {"channel": settings.channel, "trigger": settings.trigger}
+    extra |= {f"{name}_regclass": quote_identifier(value) for name, value in qualified.items()}
     if settings.db_schema is not None:
         extra["schema"] = settings.db_schema
     return qualified | bare | extra

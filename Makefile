@@ -1,0 +1,56 @@
+# One verb a task, the same here and in CI. `make` alone lists them.
+
+PYTHON ?= python3
+DEPS ?= newest
+PG ?= 18
+TESTS ?= tests
+WORKERS ?= 2
+ARGS ?=
+TREE ?=
+
+VENV := $(if $(filter oldest,$(DEPS)),.venv-oldest,.venv)
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+CONSTRAINTS := $(VENV)/constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lint type test bench docs demo clean
+
+help: ## Show this help
+	@echo "make VERB [NAME=VALUE ...]"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make the virtual environment; DEPS=oldest for the oldest dependencies, PYTHON=python3.13
+
+$(STAMP): pyproject.toml scripts/oldest.py
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python scripts/oldest.py > $(CONSTRAINTS)
+	$(if $(filter newest,$(DEPS)),: > $(CONSTRAINTS))
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet -c $(CONSTRAINTS) -e '.[embedded,psycopg]' 'psycopg[binary]' --group dev
+	touch $@
+
+lint: $(STAMP) ## Check the style, the format and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/lint-imports
+
+type: $(STAMP) ## Check the types with mypy and pyright
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+test: $(STAMP) ## Run the tests on PG=14 to 18 (18); TESTS=tests/unit, ARGS="-x -k name", DEPS=oldest
+	$(if $(filter-out 18,$(PG)),PGQUEUER_TEST_PG_BINDIR="$$($(BIN)/python scripts/fetch_postgres.py $(PG))" &&) \
+	$(BIN)/python -m pytest -n $(WORKERS) $(TESTS) $(ARGS)
+
+bench: $(STAMP) ## Measure the speed and the memory; ARGS are for the benchmark
+	$(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(STAMP) ## Build the documentation into site/
+	$(BIN)/mkdocs build --strict
+
+demo: $(STAMP) ## Run the demonstration; TREE=PATH for another checkout
+	$(BIN)/python demo/run.py $(TREE)
+
+clean: ## Remove what the other verbs made
+	rm -rf .venv .venv-oldest .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist site

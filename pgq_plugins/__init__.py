@@ -1,0 +1,1 @@
+"""The plugins that come with pgqueuer: hooks and specs, no logic."""

@@ -1,0 +1,73 @@
+"""How a command gets its `Queries`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.util import find_spec
+from typing import TypeVar
+
+import click
+
+from pgqueuer.adapters.cli.cli import asyncio_run
+from pgqueuer.adapters.cli.factories import load_factory, validate_factory_result
+from pgqueuer.adapters.cli.options import AppConfig
+from pgqueuer.adapters.cli.plugin_commands import load_plugins
+from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.plugins.drivers import connect_repository
+
+T = TypeVar("T")
+
+
+def with_queries(ctx: click.Context, work: Callable[[Queries], Awaitable[T]]) -> T:
+    """Run `work` on a connection of its own, in a new event loop, and return its result."""
+
+    async def connected() -> T:
+        async with open_queries(AppConfig.of(ctx)) as queries:
+            return await work(queries)
+
+    return asyncio_run(connected())
+
+
+@asynccontextmanager
+async def open_queries(config: AppConfig) -> AsyncGenerator[Queries]:
+    """What --factory yields, else what --driver connects to, else asyncpg or psycopg."""
+    async with _source(config) as queries:
+        if not isinstance(queries, Queries):
+            origin = f"driver {config.driver!r}" if config.factory is None else config.factory
+            raise TypeError(f"{origin} gave {type(queries).__name__}, but commands need Queries")
+        yield queries
+
+
+def _source(config: AppConfig) -> AbstractAsyncContextManager[object]:
+    if config.factory is not None:
+        made: AbstractAsyncContextManager[object] = load_factory(config.factory)()
+        return validate_factory_result(made)
+    if config.driver is not None:
+        return connect_repository(config.driver, registry=load_plugins())
+    if find_spec("asyncpg") is not None:
+        return _over_asyncpg()
+    if find_spec("psycopg") is not None:
+        return _over_psycopg()
+    raise RuntimeError(
+        "There is no database driver; run 'pip install asyncpg', or 'pip install psycopg'"
+    )
+
+
+@asynccontextmanager
+async def _over_asyncpg() -> AsyncGenerator[Queries]:
+    """One connection: a command needs no pool, and no plugin has to be looked up for it."""
+    from pgqueuer.adapters.connections import connect_asyncpg  # noqa: PLC0415
+    from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver  # noqa: PLC0415
+
+    async with connect_asyncpg() as connection, AsyncpgDriver(connection) as driver:
+        yield Queries(driver)
+
+
+@asynccontextmanager
+async def _over_psycopg() -> AsyncGenerator[Queries]:
+    from pgqueuer.adapters.connections import connect_psycopg  # noqa: PLC0415
+    from pgqueuer.adapters.drivers.psycopg import PsycopgDriver  # noqa: PLC0415
+
+    async with connect_psycopg() as connection, PsycopgDriver(connection) as driver:
+        yield Queries(driver)

@@ -1,0 +1,106 @@
+"""`pgq plugins`: what is installed, and whether it would work."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from pgqueuer.plugins.checks import find_fault
+from pgqueuer.plugins.plugin import Capability, Plugin
+from pgqueuer.plugins.registry import PluginRegistry, installed_plugins
+
+
+@click.group()
+def plugins() -> None:
+    """Look at the installed plugins."""
+
+
+@plugins.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array of objects.")
+@click.pass_context
+def list_plugins(ctx: click.Context, as_json: bool) -> None:
+    """List plugins, their distributions and what they provide."""
+    rows = [row(plugin) for plugin in registry_of(ctx).plugins]
+    click.echo(json.dumps(rows, indent=2) if as_json else table(rows))
+
+
+@plugins.command("check")
+@click.argument("name", required=False)
+@click.pass_context
+def check_plugins(ctx: click.Context, name: str | None) -> None:
+    """Import what plugins provide and hold it against what the queue expects.
+
+    Exit with 1 on any fault. A requirement that is not installed, and a disabled plugin, count
+    as a fault only when the plugin is asked for by NAME.
+    """
+    registry = registry_of(ctx)
+    chosen = [plugin for plugin in registry.plugins if name in (None, plugin.name)]
+    if name is not None and not chosen:
+        known = ", ".join(sorted({plugin.name for plugin in registry.plugins})) or "none"
+        raise click.ClickException(f"There is no plugin {name!r}. Known: {known}.")
+    faults = 0
+    for plugin in chosen:
+        for verdict, text in check_plugin(registry, plugin, strict=name is not None):
+            faults += verdict == "fault"
+            click.echo(f"{verdict:<8} {text}")
+    if faults:
+        ctx.exit(1)
+
+
+def registry_of(ctx: click.Context) -> PluginRegistry:
+    """The registry that the command was given, else that of the process."""
+    return ctx.find_object(PluginRegistry) or installed_plugins()
+
+
+def row(plugin: Plugin) -> dict[str, object]:
+    """A plugin under the documented keys."""
+    return {
+        "plugin": plugin.name,
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+        "status": plugin.status,
+        "provides": list(plugin.provides),
+        "error": plugin.error,
+    }
+
+
+def table(rows: list[dict[str, object]]) -> str:
+    """The rows for people."""
+    from tabulate import tabulate  # noqa: PLC0415 - not needed for JSON
+
+    style = os.environ.get("PGQUEUER_TABLEFMT") or os.environ.get("TABLEFMT") or "pretty"
+    cells = [[cell(value) for value in columns.values()] for columns in rows]
+    headers = ["plugin", "distribution", "version", "status", "provides", "error"]
+    return tabulate(cells, headers=headers, tablefmt=style, disable_numparse=True)
+
+
+def cell(value: object) -> str:
+    """A value for the table."""
+    if isinstance(value, list):
+        return ", ".join(value)
+    return "" if value is None else str(value)
+
+
+def check_plugin(
+    registry: PluginRegistry, plugin: Plugin, *, strict: bool
+) -> Iterator[tuple[str, str]]:
+    """A verdict for the plugin as a whole where it has one, then for each thing it provides."""
+    if plugin.error is not None:
+        lenient = plugin.status == "disabled" and not strict
+        yield ("disabled" if lenient else "fault"), f"{plugin}: {plugin.error}"
+    for capability in registry.capabilities:
+        if capability.plugin is plugin:
+            yield check_capability(capability, strict=strict)
+
+
+def check_capability(capability: Capability[Any, Any], *, strict: bool) -> tuple[str, str]:
+    """The verdict on one capability, with the reason."""
+    if capability.missing and not strict:
+        hint = capability.spec.install or "no hint is given"
+        return "missing", f"{capability}: needs {', '.join(capability.missing)} ({hint})"
+    fault = find_fault(capability)
+    return ("ok", str(capability)) if fault is None else ("fault", fault)

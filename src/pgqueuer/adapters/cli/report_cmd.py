@@ -1,0 +1,195 @@
+"""Commands that look at the queue: dashboard, backlog, workers, stale, schedules."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import timedelta
+
+import click
+
+from pgqueuer.adapters.cli.connection import with_queries
+from pgqueuer.adapters.cli.failures import UserError
+from pgqueuer.adapters.cli.options import Seconds
+from pgqueuer.adapters.cli.tables import json_option, limit_option, show_json, show_table
+from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.domain.models import LogStatistics, Schedule
+from pgqueuer.domain.types import CronEntrypoint, ScheduleId
+
+DAY = 86_400
+
+
+@click.command()
+@click.option(
+    "-i",
+    "--interval",
+    type=Seconds(minimum=0, without_minimum=True, maximum=DAY),
+    help="Refresh every so many seconds, until interrupted.",
+)
+@limit_option(25, "rows")
+@click.pass_context
+def dashboard(ctx: click.Context, interval: timedelta | None, limit: int) -> None:
+    """Show what happened to jobs lately, newest first."""
+
+    async def watch(queries: Queries) -> None:
+        while True:
+            rows = await queries.log_statistics(limit)
+            click.clear()
+            _show_statistics(rows)
+            if interval is None:
+                return
+            await asyncio.sleep(interval.total_seconds())
+
+    with_queries(ctx, watch)
+
+
+def _show_statistics(rows: Iterable[LogStatistics]) -> None:
+    show_table(
+        ["Created", "Count", "Entrypoint", "Status", "Priority"],
+        [[row.created, row.count, row.entrypoint, row.status, row.priority] for row in rows],
+    )
+
+
+@click.command()
+@json_option
+@click.pass_context
+def backlog(ctx: click.Context, as_json: bool) -> None:
+    """Show how many jobs are queued by entrypoint and since when; deferred ones count too."""
+    rows = with_queries(ctx, lambda queries: queries.queue_age())
+    if as_json:
+        show_json(rows)
+    elif rows:
+        show_table(
+            ["Entrypoint", "Queued", "Oldest created", "Oldest age (s)", "Average age (s)"],
+            [
+                [
+                    row.entrypoint,
+                    row.queued_count,
+                    row.oldest_created,
+                    f"{row.oldest_age_seconds:.1f}",
+                    f"{row.avg_age_seconds:.1f}",
+                ]
+                for row in rows
+            ],
+        )
+    else:
+        click.echo("No queued jobs.")
+
+
+@click.command()
+@json_option
+@click.pass_context
+def workers(ctx: click.Context, as_json: bool) -> None:
+    """Show the workers that hold picked jobs."""
+    rows = with_queries(ctx, lambda queries: queries.active_workers())
+    if as_json:
+        show_json(rows)
+    elif rows:
+        show_table(
+            ["Queue manager", "Picked jobs", "Oldest heartbeat", "Newest heartbeat", "Entrypoints"],
+            [
+                [
+                    row.queue_manager_id,
+                    row.active_jobs,
+                    row.oldest_heartbeat,
+                    row.newest_heartbeat,
+                    ", ".join(row.entrypoints),
+                ]
+                for row in rows
+            ],
+        )
+    else:
+        click.echo("No workers are holding picked jobs.")
+
+
+@click.command()
+@click.option(
+    "-t",
+    "--threshold",
+    type=Seconds(maximum=365 * DAY),
+    default="300",
+    show_default=True,
+    help="Without a heartbeat for so many seconds; 0 shows every picked job.",
+)
+@limit_option(25, "jobs")
+@json_option
+@click.pass_context
+def stale(ctx: click.Context, threshold: timedelta, limit: int, as_json: bool) -> None:
+    """Show picked jobs whose worker has been silent, the longest first."""
+    rows = with_queries(ctx, lambda queries: queries.stale_jobs(threshold, limit))
+    if as_json:
+        show_json(rows)
+    elif rows:
+        show_table(
+            ["ID", "Entrypoint", "Queue manager", "Heartbeat", "Seconds since heartbeat"],
+            [
+                [
+                    row.id,
+                    row.entrypoint,
+                    row.queue_manager_id,
+                    row.heartbeat,
+                    f"{row.seconds_since_heartbeat:.1f}",
+                ]
+                for row in rows
+            ],
+        )
+    else:
+        click.echo("No stale jobs.")
+
+
+@click.command()
+@click.option(
+    "-r",
+    "--remove",
+    multiple=True,
+    metavar="ID|ENTRYPOINT",
+    help="Remove a schedule by its id, or all of an entrypoint; repeatable.",
+)
+@click.pass_context
+def schedules(ctx: click.Context, remove: tuple[str, ...]) -> None:
+    """Show the schedules, after removing those that were asked for."""
+
+    async def remove_and_list(queries: Queries) -> tuple[list[str], list[Schedule]]:
+        before = await queries.peek_schedule()
+        if remove:
+            await queries.delete_schedule(
+                {ScheduleId(int(name)) for name in remove if name.isdecimal()},
+                {CronEntrypoint(name) for name in remove if not name.isdecimal()},
+            )
+        known = {str(row.id) for row in before} | {row.entrypoint for row in before}
+        return [name for name in remove if name not in known], await queries.peek_schedule()
+
+    unknown, rows = with_queries(ctx, remove_and_list)
+    _show_schedules(rows)
+    if unknown:
+        raise UserError(f"There is no schedule {', '.join(map(repr, unknown))}; check the table")
+
+
+def _show_schedules(rows: Iterable[Schedule]) -> None:
+    show_table(
+        [
+            "ID",
+            "Expression",
+            "Heartbeat",
+            "Created",
+            "Updated",
+            "Next run",
+            "Last run",
+            "Status",
+            "Entrypoint",
+        ],
+        [
+            [
+                row.id,
+                row.expression,
+                row.heartbeat,
+                row.created,
+                row.updated,
+                row.next_run,
+                row.last_run,
+                row.status,
+                row.entrypoint,
+            ]
+            for row in rows
+        ],
+    )

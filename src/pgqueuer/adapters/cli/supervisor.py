@@ -1,0 +1,275 @@
+"""Running a manager until it is done, told to stop, or has to be started again."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
+from datetime import timedelta
+from functools import partial
+from typing import Any, TypeAlias, TypeVar
+
+from pgqueuer.adapters.cli.factories import load_factory, validate_factory_result
+from pgqueuer.core.applications import PgQueuer
+from pgqueuer.core.logconfig import logger
+from pgqueuer.core.qm import QueueManager
+from pgqueuer.core.sm import SchedulerManager
+from pgqueuer.domain.types import QueueExecutionMode
+
+Manager: TypeAlias = PgQueuer | QueueManager | SchedulerManager
+ManagerFactory: TypeAlias = Callable[[], AbstractAsyncContextManager[Manager]]
+T = TypeVar("T")
+_Work: TypeAlias = Callable[[Manager], Awaitable[None]]
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+async def run(
+    factory: str | ManagerFactory,
+    *,
+    dequeue_timeout: timedelta = timedelta(seconds=30),
+    batch_size: int | None = None,
+    heartbeat_timeout: timedelta = timedelta(seconds=30),
+    mode: QueueExecutionMode = QueueExecutionMode.continuous,
+    max_concurrent_tasks: int | None = None,
+    shutdown_on_listener_failure: bool = False,
+    restart_on_failure: bool = False,
+    restart_delay: timedelta = timedelta(seconds=5),
+    shutdown: asyncio.Event | None = None,
+    shutdown_timeout: timedelta | None = None,
+) -> None:
+    """Run the manager that `factory` yields, as `pgq run` does.
+
+    `factory` is an async context manager function or "package.module:attribute". Without
+    `shutdown` SIGINT and SIGTERM stop the worker; with it no signal handler is set and setting the
+    event stops it. A stop lets running jobs end; what still runs after `shutdown_timeout` (None:
+    no bound), or at a second signal, goes back to the queue. With `restart_on_failure` an error
+    is logged and the factory called again after `restart_delay`; a negative one is a ValueError.
+    """
+    await runit(
+        load_factory(factory),
+        dequeue_timeout=dequeue_timeout,
+        batch_size=batch_size,
+        restart_delay=restart_delay if restart_on_failure else timedelta(0),
+        restart_on_failure=restart_on_failure,
+        shutdown=asyncio.Event() if shutdown is None else shutdown,
+        mode=mode,
+        max_concurrent_tasks=max_concurrent_tasks,
+        shutdown_on_listener_failure=shutdown_on_listener_failure,
+        heartbeat_timeout=heartbeat_timeout,
+        handle_signals=shutdown is None,
+        shutdown_timeout=shutdown_timeout,
+    )
+
+
+async def runit(
+    factory: ManagerFactory,
+    dequeue_timeout: timedelta,
+    batch_size: int | None,
+    restart_delay: timedelta,
+    restart_on_failure: bool,
+    shutdown: asyncio.Event,
+    mode: QueueExecutionMode = QueueExecutionMode.continuous,
+    max_concurrent_tasks: int | None = None,
+    shutdown_on_listener_failure: bool = False,
+    heartbeat_timeout: timedelta = timedelta(seconds=30),
+    handle_signals: bool = True,
+    shutdown_timeout: timedelta | None = None,
+) -> None:
+    """Run managers of `factory` one after the other until one ends well or `shutdown` is set.
+
+    Each gets a shutdown event of its own, which follows `shutdown`. An error is raised, or with
+    `restart_on_failure` logged unless the worker was stopping anyway.
+    """
+    if restart_delay < timedelta(0):
+        raise ValueError(f"restart_delay must be 0 or more, got {restart_delay}")
+    stop = _Stop(shutdown)
+    work = partial(
+        run_manager,
+        dequeue_timeout=dequeue_timeout,
+        batch_size=batch_size,
+        mode=mode,
+        max_concurrent_tasks=max_concurrent_tasks,
+        shutdown_on_listener_failure=shutdown_on_listener_failure,
+        heartbeat_timeout=heartbeat_timeout,
+    )
+    delay = restart_delay if restart_on_failure else None
+    with _signals(stop) if handle_signals else nullcontext():
+        async with _background(stop.enforce(shutdown_timeout)):
+            await _run_until_done(factory, stop, work, delay)
+
+
+async def _run_until_done(
+    factory: ManagerFactory, stop: _Stop, work: _Work, restart_delay: timedelta | None
+) -> None:
+    while not stop.shutdown.is_set():
+        try:
+            await _run_once(factory, stop, work)
+        except Exception:
+            if restart_delay is None or stop.shutdown.is_set():
+                raise
+            logger.exception("The worker failed; it starts again in %s", restart_delay)
+        else:
+            return
+        await await_shutdown_or_timeout(stop.shutdown, restart_delay)
+
+
+async def _run_once(factory: ManagerFactory, stop: _Stop, work: _Work) -> None:
+    shutdown = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        context = validate_factory_result(factory())
+        entered = await stop.cut_short(stack.enter_async_context(context))
+        if entered is None and stop.abort.is_set():
+            return
+        manager = setup_shutdown_handlers(entered, shutdown)
+        async with _background(forward_shutdown(stop.shutdown, shutdown)):
+            await stop.cut_short(work(manager))
+
+
+def setup_shutdown_handlers(manager: object, shutdown: asyncio.Event) -> Manager:
+    """Make `shutdown` the event that stops `manager`, and return the manager.
+
+    Raises NotImplementedError for anything but a PgQueuer, QueueManager or SchedulerManager.
+    """
+    match manager:
+        case PgQueuer():
+            manager.shutdown = manager.qm.shutdown = manager.sm.shutdown = shutdown
+        case QueueManager() | SchedulerManager():
+            manager.shutdown = shutdown
+        case _:
+            raise NotImplementedError(
+                f"The factory yielded {type(manager).__name__}; "
+                "yield a PgQueuer, a QueueManager or a SchedulerManager."
+            )
+    return manager
+
+
+async def forward_shutdown(source: asyncio.Event, target: asyncio.Event) -> None:
+    """Set `target` once `source` is set."""
+    await source.wait()
+    target.set()
+
+
+async def run_manager(
+    manager: Manager,
+    dequeue_timeout: timedelta,
+    batch_size: int | None,
+    mode: QueueExecutionMode = QueueExecutionMode.continuous,
+    max_concurrent_tasks: int | None = None,
+    shutdown_on_listener_failure: bool = False,
+    heartbeat_timeout: timedelta = timedelta(seconds=30),
+) -> None:
+    """Run `manager` to its end; a SchedulerManager takes none of the options."""
+    if isinstance(manager, SchedulerManager):
+        await manager.run()
+        return
+    await manager.run(
+        dequeue_timeout=dequeue_timeout,
+        batch_size=batch_size,
+        mode=mode,
+        max_concurrent_tasks=max_concurrent_tasks,
+        shutdown_on_listener_failure=shutdown_on_listener_failure,
+        heartbeat_timeout=heartbeat_timeout,
+    )
+
+
+async def await_shutdown_or_timeout(shutdown: asyncio.Event, timeout: timedelta) -> None:
+    """Return when `shutdown` is set or `timeout` has passed."""
+    try:
+        async with asyncio.timeout(timeout.total_seconds()):
+            await shutdown.wait()
+    except TimeoutError:
+        pass
+
+
+class _Stop:
+    """A stop in two steps: `shutdown` asks for a drain, `abort` ends what still runs."""
+
+    def __init__(self, shutdown: asyncio.Event) -> None:
+        self.shutdown = shutdown
+        self.abort = asyncio.Event()
+
+    async def enforce(self, timeout: timedelta | None) -> None:
+        """Take the second step `timeout` after the first."""
+        if timeout is None:
+            return
+        await self.shutdown.wait()
+        await await_shutdown_or_timeout(self.abort, timeout)
+        self.abort.set()
+
+    async def cut_short(self, work: Awaitable[T]) -> T | None:
+        """The result of `work`, or None when `abort` canceled it before there was one.
+
+        A manager that is canceled puts its jobs back to the queue.
+        """
+        deadline = asyncio.timeout(None)
+        try:
+            async with deadline, _background(self._expire(deadline)):
+                return await work
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+        logger.warning("Stopped at once; jobs that were still running go back to the queue")
+        return None
+
+    async def _expire(self, deadline: asyncio.Timeout) -> None:
+        await self.abort.wait()
+        deadline.reschedule(asyncio.get_running_loop().time())
+
+
+@contextmanager
+def _signals(stop: _Stop) -> Generator[None]:
+    setup_signal_handlers(stop.shutdown, stop.abort)
+    try:
+        yield
+    finally:
+        _reset_signal_handlers()
+
+
+def setup_signal_handlers(shutdown: asyncio.Event, abort: asyncio.Event | None = None) -> None:
+    """Set `shutdown` at the first SIGINT or SIGTERM, and `abort` at the second.
+
+    After the second one the signals act as usual again, so that a third one ends the process.
+    Where the event loop can not handle signals, this only logs a warning.
+    """
+
+    def receive(number: int) -> None:
+        logger.info("Signal %d received", number)
+        if not shutdown.is_set():
+            shutdown.set()
+        elif abort is not None:
+            abort.set()
+            _reset_signal_handlers()
+
+    loop = asyncio.get_running_loop()
+    try:
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, receive, number)
+    except (NotImplementedError, RuntimeError, ValueError) as error:
+        logger.warning("Signals will not stop this worker gracefully: %s", error or "no support")
+
+
+def _reset_signal_handlers() -> None:
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.remove_signal_handler(number)
+
+
+@asynccontextmanager
+async def _background(coroutine: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+    """Run `coroutine` beside the block and cancel it at the end."""
+    task = asyncio.create_task(coroutine)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

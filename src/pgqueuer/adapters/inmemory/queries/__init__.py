@@ -1,0 +1,76 @@
+"""`InMemoryQueries`: the queue without a database, for tests and for work within one process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pgqueuer.adapters.inmemory.queries.history import History
+from pgqueuer.adapters.inmemory.queries.insights import Insights
+from pgqueuer.adapters.inmemory.queries.jobs import Jobs
+from pgqueuer.adapters.inmemory.queries.schedules import ScheduleTable
+from pgqueuer.adapters.inmemory.queries.statistics import Statistics, percentile_cont
+from pgqueuer.adapters.inmemory.queries.table import QueueTable
+from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment
+from pgqueuer.domain.types import Channel
+from pgqueuer.ports.driver import Driver
+from pgqueuer.ports.tracing import TracingProtocol
+
+__all__ = ["InMemoryQueries", "percentile_cont"]
+
+
+@dataclass(eq=False)
+class InMemoryQueries(Jobs, Statistics, Insights):
+    """Behaves as `Queries` does; the jobs live in this object and end with it.
+
+    Producers and workers share one object, and one event loop. Seats are counted, so `Job.slot`
+    stays None. There is no schema to install: every check finds what it looks for.
+    """
+
+    driver: Driver
+    tracer: TracingProtocol | None = None
+    qbe: QueryBuilderEnvironment = field(default_factory=QueryBuilderEnvironment)
+
+    def __post_init__(self) -> None:
+        self._history = History()
+        self._table = QueueTable(self._history)
+        self._schedules = ScheduleTable()
+
+    def use_channel(self, channel: Channel) -> None:
+        """Replace the channel of the settings."""
+        self.qbe.settings = self.settings.model_copy(update={"channel": channel})
+
+    async def install(self, create_schema: bool = True) -> None:
+        """Nothing to do."""
+
+    async def upgrade(self) -> None:
+        """Nothing to do."""
+
+    async def uninstall(self) -> None:
+        """Forget jobs, history and schedules."""
+        self._table.clear()
+        self._history.clear()
+        self._schedules.rows.clear()
+
+    async def has_table(self, table: str) -> bool:
+        """True."""
+        return True
+
+    async def table_has_column(self, table: str, column: str) -> bool:
+        """True."""
+        return True
+
+    async def table_has_index(self, table: str, index: str) -> bool:
+        """True."""
+        return True
+
+    async def has_user_defined_enum(self, key: str, enum: str) -> bool:
+        """True."""
+        return True
+
+    async def has_function(self, function: str) -> bool:
+        """True."""
+        return True
+
+    async def has_trigger(self, trigger: str) -> bool:
+        """True."""
+        return True

@@ -1,0 +1,237 @@
+"""Claiming, settling and expiring jobs in memory: the `JobStore` of the kernel."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from pgqueuer.adapters.inmemory.queries.backlog import Row, first_of
+from pgqueuer.adapters.inmemory.queries.base import InMemoryBase
+from pgqueuer.adapters.inmemory.queries.table import job_of
+from pgqueuer.domain.lifecycle import (
+    ClaimRequest,
+    EntrypointTerms,
+    Outlook,
+    ReapReport,
+    Settlement,
+)
+from pgqueuer.domain.models import Job, TracebackRecord, utc_now
+from pgqueuer.domain.types import JOB_STATUS, JobId, QueueEntrypoint, QueueManagerId
+from pgqueuer.ports.repository import EntrypointExecutionParameter
+
+
+class Leases(InMemoryBase):
+    """Only the owner of a picked job changes it, until its lease expires."""
+
+    async def claim(self, request: ClaimRequest) -> list[Job]:
+        """Pick eligible jobs, counting each entrypoint's limit; a suspect is claimed alone."""
+        now = utc_now()
+        room = self._room(request.entrypoints)
+        claimed: list[Row] = []
+        wanted = min(request.batch_size, 1) if request.suspects else request.batch_size
+        while len(claimed) < wanted:
+            row = first_of(
+                self._table.backlog(entrypoint, request.suspects).head(now)
+                for entrypoint in request.entrypoints
+                if room.get(entrypoint, 1) > 0
+            )
+            if row is None:
+                break
+            self._table.pick(row, request.owner, now)
+            if row.entrypoint in room:
+                room[row.entrypoint] -= 1
+            claimed.append(row)
+        return [job_of(row) for row in claimed]
+
+    async def settle(self, settlements: Sequence[Settlement]) -> list[JobId]:
+        """Write outcomes; return the ids that were not the owner's any more."""
+        now = utc_now()
+        written: dict[JobId, JOB_STATUS] = {}
+        for settlement in settlements:
+            row = self._table.held(settlement.job_id, settlement.owner)
+            if row is not None:
+                self._conclude(row, settlement, now)
+                written[row.id] = settlement.status
+        if "queued" in written.values():
+            await self._tell_changed("update")
+        return [given.job_id for given in settlements if given.job_id not in written]
+
+    async def keep_leases(self, owner: QueueManagerId, job_ids: Sequence[JobId]) -> list[JobId]:
+        """Renew the leases of `owner`; return the ids that it does not hold."""
+        now = utc_now()
+        lost: list[JobId] = []
+        for job_id in dict.fromkeys(job_ids):
+            row = self._table.held(job_id, owner)
+            if row is None:
+                lost.append(job_id)
+            else:
+                row.heartbeat = now
+        return lost
+
+    async def reap(
+        self,
+        owner: QueueManagerId | None,
+        entrypoints: Mapping[QueueEntrypoint, EntrypointTerms],
+        heartbeat_timeout: timedelta,
+    ) -> ReapReport:
+        """End expired leases of others: back to the queue, or parked after too many takeovers."""
+        now = utc_now()
+        others = [
+            row
+            for row in self._table.picked.values()
+            if row.entrypoint in entrypoints and row.queue_manager_id != owner
+        ]
+        expired = [row for row in others if row.heartbeat + heartbeat_timeout <= now]
+        parked = sum(
+            self._take_over(row, entrypoints[row.entrypoint].max_takeovers, now) for row in expired
+        )
+        if len(expired) > parked:
+            await self._tell_changed("update")
+        alive = [row.heartbeat for row in others if row.status == "picked"]
+        return ReapReport(
+            requeued=len(expired) - parked,
+            parked=parked,
+            suspects=any(self._table.backlog(name, True).head(now) for name in entrypoints),
+            next_expiry=min(alive) + heartbeat_timeout - now if alive else None,
+        )
+
+    async def recover_claims(self, owner: QueueManagerId, known: Sequence[JobId]) -> int:
+        """Put back what `owner` holds besides `known`; no attempt is counted."""
+        now = utc_now()
+        unknown = [
+            row
+            for row in self._table.picked.values()
+            if row.queue_manager_id == owner and row.id not in known
+        ]
+        for row in unknown:
+            self._table.put_back(row, now)
+        if unknown:
+            await self._tell_changed("update")
+        return len(unknown)
+
+    async def outlook(self, entrypoints: Mapping[QueueEntrypoint, EntrypointTerms]) -> Outlook:
+        """What an idle worker with these entrypoints may expect."""
+        now = utc_now()
+        room = self._room(entrypoints)
+        waiting = [name for name in entrypoints if self._table.backlog(name).head(now)]
+        return Outlook(
+            ready=any(room.get(name, 1) > 0 for name in waiting),
+            saturated=any(room.get(name, 1) <= 0 for name in waiting),
+            next_eligible=self._time_until_due(entrypoints, now),
+        )
+
+    def _time_until_due(
+        self, entrypoints: Iterable[QueueEntrypoint], now: datetime
+    ) -> timedelta | None:
+        due = [
+            moment
+            for name in entrypoints
+            for suspects in (False, True)
+            if (moment := self._table.backlog(name, suspects).next_due(now)) is not None
+        ]
+        return min(due) - now if due else None
+
+    def _room(self, entrypoints: Mapping[QueueEntrypoint, EntrypointTerms]) -> dict[str, int]:
+        """How many more jobs of each limited entrypoint may be picked."""
+        limits = {
+            name: terms.concurrency_limit
+            for name, terms in entrypoints.items()
+            if terms.concurrency_limit > 0
+        }
+        if not limits:
+            return {}
+        taken = Counter(row.entrypoint for row in self._table.picked.values())
+        return {name: limit - taken[name] for name, limit in limits.items()}
+
+    def _conclude(self, row: Row, settlement: Settlement, now: datetime) -> None:
+        if settlement.status == "queued":
+            row.attempts += settlement.counts
+            row.execute_after = now + settlement.delay
+            self._table.put_back(row, now, settlement.traceback)
+        elif settlement.status == "failed":
+            self._table.park(row, now, settlement.traceback)
+        else:
+            self._table.remove(row, settlement.status, settlement.traceback)
+
+    def _take_over(self, row: Row, max_takeovers: int, now: datetime) -> bool:
+        """End an expired lease; tell whether the job was parked."""
+        poison = row.takeovers >= max_takeovers
+        row.attempts += 1
+        row.takeovers += 1
+        record = _lease_expired(row, poison, now)
+        if poison:
+            self._table.park(row, now, record)
+        else:
+            self._table.put_back(row, now, record)
+        return poison
+
+    async def dequeue(
+        self,
+        batch_size: int,
+        entrypoints: dict[QueueEntrypoint, EntrypointExecutionParameter],
+        queue_manager_id: QueueManagerId,
+        global_concurrency_limit: int | None,
+        heartbeat_timeout: timedelta,
+    ) -> list[Job]:
+        """Claim jobs, expired leases of any worker included; the same contract as `Queries`."""
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        terms = {
+            name: EntrypointTerms(concurrency_limit=max(given.concurrency_limit, 0))
+            for name, given in entrypoints.items()
+        }
+        await self.reap(None, terms, heartbeat_timeout)
+        if global_concurrency_limit is not None:
+            held = sum(
+                row.queue_manager_id == queue_manager_id and row.entrypoint in terms
+                for row in self._table.picked.values()
+            )
+            batch_size = min(batch_size, global_concurrency_limit - held)
+        request = ClaimRequest(owner=queue_manager_id, batch_size=batch_size, entrypoints=terms)
+        return await self.claim(request) or await self.claim(replace(request, suspects=True))
+
+    async def log_jobs(
+        self, job_status: list[tuple[Job, JOB_STATUS, TracebackRecord | None]]
+    ) -> None:
+        """Write outcomes of jobs that are still picked by the owner that each job names."""
+        await self.settle(
+            [
+                Settlement(job.id, job.queue_manager_id, status, record)
+                for job, status, record in job_status
+            ]
+        )
+
+    async def retry_job(
+        self, job: Job, delay: timedelta, traceback_record: TracebackRecord | None
+    ) -> None:
+        """Put the job back, eligible after `delay`, one attempt more; only if still its owner's."""
+        await self.settle(
+            [Settlement(job.id, job.queue_manager_id, "queued", traceback_record, delay)]
+        )
+
+    async def update_heartbeat(self, job_ids: list[JobId]) -> None:
+        """Renew the leases of picked jobs, whoever holds them; a worker uses `keep_leases`."""
+        now = utc_now()
+        for job_id in job_ids:
+            if (row := self._table.picked.get(job_id)) is not None:
+                row.heartbeat = now
+
+
+def _lease_expired(row: Row, poison: bool, now: datetime) -> TracebackRecord:
+    return TracebackRecord(
+        job_id=row.id,
+        timestamp=now,
+        exception_type="LeaseExpired",
+        exception_message="The worker stopped renewing the lease of this job.",
+        traceback="",
+        additional_context={
+            "entrypoint": row.entrypoint,
+            "queue_manager_id": row.queue_manager_id,
+            "last_heartbeat": row.heartbeat,
+            "attempt": row.attempts,
+            "takeovers": row.takeovers,
+            "parked": poison,
+        },
+    )

@@ -1,0 +1,92 @@
+"""Reports for people and dashboards; nothing here changes a job."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pgqueuer.adapters.persistence.rows import read_jobs
+from pgqueuer.adapters.persistence.statistics import LogFolding
+from pgqueuer.adapters.persistence.validation import as_models
+from pgqueuer.domain.models import (
+    ActiveWorker,
+    Job,
+    JobDurationStats,
+    Log,
+    QueueAgeStats,
+    StaleJob,
+    TableInfo,
+    ThroughputBucket,
+    ThroughputStats,
+)
+from pgqueuer.domain.types import JOB_STATUS, JobId, SortOrder
+
+
+class InsightQueries(LogFolding):
+    """What `InsightsRepositoryPort` asks for, beside sizes, statistics and schedules.
+
+    Windows (`last`) end now, by the clock of the database.
+    """
+
+    async def queue_age(self) -> list[QueueAgeStats]:
+        """How long queued jobs have been there, deferred ones included, by entrypoint."""
+        return as_models(QueueAgeStats, await self._fetch("insight_queue_age"))
+
+    async def job_duration_percentiles(self, last: timedelta) -> list[JobDurationStats]:
+        """Seconds from claim to outcome, by entrypoint; both must lie in the window."""
+        return as_models(JobDurationStats, await self._fetch("insight_durations", last))
+
+    async def throughput_summary(self, last: timedelta | None = None) -> list[ThroughputStats]:
+        """Transitions by entrypoint and status, after a fold; None means ever."""
+        await self._fold()
+        return as_models(ThroughputStats, await self._fetch("insight_throughput", last))
+
+    async def throughput_timeseries(self, last: timedelta) -> list[ThroughputBucket]:
+        """Transitions by minute, entrypoint and status, oldest minute first, after a fold.
+
+        The minute in which the window begins is counted in part; minutes without transitions
+        are left out.
+        """
+        await self._fold()
+        return as_models(ThroughputBucket, await self._fetch("insight_timeseries", last))
+
+    async def active_workers(self) -> list[ActiveWorker]:
+        """Workers that hold jobs, the busiest first; an idle worker is not seen."""
+        return as_models(ActiveWorker, await self._fetch("insight_workers"))
+
+    async def stale_jobs(self, threshold: timedelta, limit: int = 100) -> list[StaleJob]:
+        """Picked jobs without a heartbeat for `threshold`, oldest first; zero means every one."""
+        return as_models(StaleJob, await self._fetch("insight_stale_jobs", threshold, limit))
+
+    async def exception_logs(self, limit: int = 100) -> list[Log]:
+        """The newest log rows of jobs that an exception ended, newest first."""
+        return as_models(Log, await self._fetch("insight_exceptions", limit))
+
+    async def browse_queue(
+        self,
+        limit: int = 50,
+        offset: int = 0,
+        statuses: list[JOB_STATUS] | None = None,
+        entrypoints: list[str] | None = None,
+    ) -> list[Job]:
+        """A page of jobs, the newest id first; None means any, an empty list none."""
+        rows = await self._fetch("insight_browse", limit, offset, statuses, entrypoints)
+        return read_jobs(rows)
+
+    async def queue_job_by_id(self, job_id: JobId) -> Job | None:
+        """The job while it is queued, picked or held; None once it has left the queue."""
+        jobs = read_jobs(await self._fetch("insight_job", job_id))
+        return jobs[0] if jobs else None
+
+    async def list_failed_jobs(self, limit: int = 100, order: SortOrder = "DESC") -> list[Job]:
+        """Held jobs by their creation, newest first unless `order` is ASC."""
+        if order not in ("ASC", "DESC"):
+            raise ValueError(f"order must be 'ASC' or 'DESC', got {order!r}")
+        return read_jobs(await self._fetch("insight_failed_jobs", limit, order))
+
+    async def job_log_history(self, job_id: JobId, limit: int = 100) -> list[Log]:
+        """The newest transitions of a job, newest first."""
+        return as_models(Log, await self._fetch("insight_job_history", job_id, limit))
+
+    async def schema_info(self) -> list[TableInfo]:
+        """The tables of the installation that exist, by name."""
+        return as_models(TableInfo, await self._fetch("insight_schema"))

@@ -1,0 +1,239 @@
+"""The worker's side of the queue: claim, settle, leases, and what an idle worker may expect."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from pgqueuer.adapters.persistence.base import StatementRunner
+from pgqueuer.adapters.persistence.query_helpers import cell
+from pgqueuer.adapters.persistence.rows import read_claimed, traceback_json
+from pgqueuer.adapters.persistence.sqlstate import is_deadlock_detected, is_unique_violation
+from pgqueuer.domain import events
+from pgqueuer.domain.lifecycle import (
+    ClaimRequest,
+    EntrypointTerms,
+    Outlook,
+    ReapReport,
+    Settlement,
+)
+from pgqueuer.domain.models import Job, TracebackRecord
+from pgqueuer.domain.types import JOB_STATUS, JobId, QueueEntrypoint, QueueManagerId
+from pgqueuer.ports.repository import EntrypointExecutionParameter
+
+ROWS_PER_CLAIM = 1000
+"""The literal LIMIT of the claim statements."""
+
+SEAT_RACES = 3
+"""So often a claim that lost a seat to another connection is tried again."""
+
+
+class JobQueries(StatementRunner):
+    """What `JobStore` asks for, and the calls of the public interface that rest on it."""
+
+    async def claim(self, request: ClaimRequest) -> list[Job]:
+        """Claim at most `request.batch_size` jobs; see `JobStore.claim`."""
+        if request.suspects:
+            return await self._claim_once(request, 1)
+        jobs: list[Job] = []
+        while len(jobs) < request.batch_size:
+            wanted = min(request.batch_size - len(jobs), ROWS_PER_CLAIM)
+            claimed = await self._claim_once(request, wanted)
+            jobs += claimed
+            if len(claimed) < wanted:
+                break
+        return jobs
+
+    async def _claim_once(self, request: ClaimRequest, wanted: int) -> list[Job]:
+        rows = await self._claim_rows(request, wanted)
+        jobs, unreadable = read_claimed(rows)
+        if unreadable:
+            await self.settle(
+                [
+                    Settlement(job_id, request.owner, "failed", record)
+                    for job_id, record in unreadable
+                ]
+            )
+        return jobs
+
+    async def _claim_rows(self, request: ClaimRequest, wanted: int) -> list[dict[str, object]]:
+        names = list(request.entrypoints)
+        limits = [terms.concurrency_limit for terms in request.entrypoints.values()]
+        if request.suspects:
+            return await self._seated("claim_suspect", names, request.owner, limits)
+        if any(limits):
+            return await self._seated("claim_limited", wanted, names, request.owner, limits)
+        return await self._fetch("claim", wanted, names, request.owner)
+
+    async def _seated(self, statement: str, *args: object) -> list[dict[str, object]]:
+        """Claim under limits; another connection may win a seat between our look and our grasp."""
+        for _ in range(SEAT_RACES):
+            try:
+                return await self._fetch(statement, *args)
+            except Exception as error:
+                if not (is_unique_violation(error) or is_deadlock_detected(error)):
+                    raise
+                await asyncio.sleep(random.uniform(0, 0.01))  # noqa: S311 - jitter
+        return []
+
+    async def settle(self, settlements: Sequence[Settlement]) -> list[JobId]:
+        """Write outcomes; return the ids that were not their owner's. See `JobStore.settle`."""
+        if not settlements:
+            return []
+        rows = await self._fetch(
+            "settle",
+            [outcome.job_id for outcome in settlements],
+            [outcome.owner for outcome in settlements],
+            [outcome.status for outcome in settlements],
+            [
+                None if outcome.traceback is None else traceback_json(outcome.traceback)
+                for outcome in settlements
+            ],
+            [outcome.delay for outcome in settlements],
+            [int(outcome.status == "queued" and outcome.counts) for outcome in settlements],
+            self._changed_message(),
+        )
+        lost = cell(rows, "lost")
+        return [JobId(job_id) for job_id in lost] if isinstance(lost, list) else []
+
+    def _changed_message(self) -> str:
+        """What tells idle workers that there may be something to claim."""
+        return events.table_changed(self.settings.channel, self.settings.queue_table, "update")
+
+    async def keep_leases(self, owner: QueueManagerId, job_ids: Sequence[JobId]) -> list[JobId]:
+        """Renew leases; return the ids that `owner` does not hold any more."""
+        rows = await self._fetch("keep_leases", owner, list(job_ids))
+        held = {row["id"] for row in rows}
+        return [job_id for job_id in job_ids if job_id not in held]
+
+    async def reap(
+        self,
+        owner: QueueManagerId | None,
+        entrypoints: Mapping[QueueEntrypoint, EntrypointTerms],
+        heartbeat_timeout: timedelta,
+    ) -> ReapReport:
+        """End expired leases of others; see `JobStore.reap`."""
+        (row,) = await self._fetch(
+            "reap",
+            heartbeat_timeout,
+            list(entrypoints),
+            [terms.max_takeovers for terms in entrypoints.values()],
+            owner,
+            _LEASE_EXPIRED,
+            self._changed_message(),
+        )
+        return ReapReport(
+            requeued=_count(row["requeued"]),
+            parked=_count(row["parked"]),
+            suspects=bool(row["suspects"]),
+            next_expiry=_interval(row["next_expiry"]),
+        )
+
+    async def recover_claims(self, owner: QueueManagerId, known: Sequence[JobId]) -> int:
+        """Put back what `owner` holds beside `known`; return how many."""
+        rows = await self._fetch("recover_claims", owner, list(known), self._changed_message())
+        return _count(cell(rows, "released"))
+
+    async def outlook(self, entrypoints: Mapping[QueueEntrypoint, EntrypointTerms]) -> Outlook:
+        """What a worker with these entrypoints may expect next."""
+        (row,) = await self._fetch(
+            "outlook",
+            list(entrypoints),
+            [terms.concurrency_limit for terms in entrypoints.values()],
+        )
+        return Outlook(
+            ready=bool(row["ready"]),
+            saturated=bool(row["saturated"]),
+            next_eligible=_interval(row["next_eligible"]),
+        )
+
+    async def dequeue(
+        self,
+        batch_size: int,
+        entrypoints: dict[QueueEntrypoint, EntrypointExecutionParameter],
+        queue_manager_id: QueueManagerId,
+        global_concurrency_limit: int | None,
+        heartbeat_timeout: timedelta,
+    ) -> list[Job]:
+        """Claim jobs, expired leases of any worker included.
+
+        `global_concurrency_limit` is the most that the worker may hold in all (None: no bound).
+        Raises ValueError for a batch_size below 1.
+        """
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        terms = {
+            name: EntrypointTerms(concurrency_limit=max(given.concurrency_limit, 0))
+            for name, given in entrypoints.items()
+        }
+        await self.reap(None, terms, heartbeat_timeout)
+        wanted = batch_size
+        if global_concurrency_limit is not None:
+            rows = await self._fetch("held_by_worker", queue_manager_id, list(terms))
+            wanted = min(wanted, global_concurrency_limit - _count(cell(rows, "held")))
+        if wanted < 1:
+            return []
+        request = ClaimRequest(owner=queue_manager_id, batch_size=wanted, entrypoints=terms)
+        jobs = await self.claim(request)
+        if not jobs:
+            jobs = await self.claim(
+                ClaimRequest(owner=queue_manager_id, batch_size=1, entrypoints=terms, suspects=True)
+            )
+        return jobs
+
+    async def log_jobs(
+        self, job_status: list[tuple[Job, JOB_STATUS, TracebackRecord | None]]
+    ) -> None:
+        """Write outcomes of jobs that are still picked by the owner that each job names."""
+        await self.settle(
+            [
+                Settlement(job.id, job.queue_manager_id, status, record)
+                for job, status, record in job_status
+            ]
+        )
+
+    async def retry_job(
+        self, job: Job, delay: timedelta, traceback_record: TracebackRecord | None
+    ) -> None:
+        """Put the job back, eligible after `delay`, one attempt more; only if still its owner's."""
+        await self.settle(
+            [Settlement(job.id, job.queue_manager_id, "queued", traceback_record, delay)]
+        )
+
+    async def update_heartbeat(self, job_ids: list[JobId]) -> None:
+        """Renew the leases of picked jobs, whoever holds them; a worker uses `keep_leases`."""
+        await self._fetch("update_heartbeat", list(set(job_ids)))
+
+    async def queued_work(self, entrypoints: list[QueueEntrypoint]) -> int:
+        """1 if any job is queued, deferred ones included; else 0."""
+        return _count(cell(await self._fetch("queued_work", entrypoints), "found"))
+
+    async def eligible_queued_work(self, entrypoints: list[QueueEntrypoint]) -> int:
+        """1 if any job is queued and due; else 0."""
+        return _count(cell(await self._fetch("eligible_queued_work", entrypoints), "found"))
+
+    async def next_deferred_eta(self, entrypoints: list[QueueEntrypoint]) -> timedelta | None:
+        """Time until the next deferred job is due; None if there is none."""
+        return _interval(cell(await self._fetch("next_deferred_eta", entrypoints), "eta"))
+
+
+_LEASE_EXPIRED = json.dumps(
+    {
+        "exception_type": "LeaseExpired",
+        "exception_message": "The worker stopped renewing the lease of this job.",
+        "traceback": "",
+    }
+)
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError(f"expected a number from the database, got {value!r}")
+    return value
+
+
+def _interval(value: object) -> timedelta | None:
+    return value if isinstance(value, timedelta) else None

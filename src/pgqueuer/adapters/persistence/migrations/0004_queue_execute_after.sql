@@ -1,0 +1,2 @@
+ALTER TABLE :"queue_table"
+    ADD COLUMN IF NOT EXISTS execute_after TIMESTAMPTZ NOT NULL DEFAULT now();

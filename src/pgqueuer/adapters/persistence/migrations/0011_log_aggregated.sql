@@ -1,0 +1,1 @@
+ALTER TABLE :"queue_table_log" ADD COLUMN IF NOT EXISTS aggregated BOOLEAN DEFAULT FALSE;

@@ -1,0 +1,297 @@
+"""`Queries` and `SyncQueries`: the queue in PostgreSQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, Self, overload
+
+from pgqueuer.adapters.persistence import sqlstate
+from pgqueuer.adapters.persistence.bulk import BulkQueries
+from pgqueuer.adapters.persistence.enqueue import plan_enqueue
+from pgqueuer.adapters.persistence.insights import InsightQueries
+from pgqueuer.adapters.persistence.jobs import JobQueries
+from pgqueuer.adapters.persistence.qb import (
+    QueryBuilderEnvironment,
+    QueryQueueBuilder,
+    QuerySchedulerBuilder,
+)
+from pgqueuer.adapters.persistence.query_helpers import cell
+from pgqueuer.adapters.persistence.schedules import ScheduleQueries
+from pgqueuer.adapters.persistence.schema_manager import SchemaManager
+from pgqueuer.adapters.persistence.sqltext import Statements
+from pgqueuer.adapters.persistence.statistics import StatisticsQueries
+from pgqueuer.core.tracing import TracerGuard
+from pgqueuer.domain import events
+from pgqueuer.domain.models import QueueStatistics
+from pgqueuer.domain.settings import DBSettings
+from pgqueuer.domain.types import (
+    Channel,
+    DedupeKeys,
+    Delays,
+    Entrypoints,
+    HeaderSets,
+    HealthCheckId,
+    JobId,
+    OnConflict,
+    Payloads,
+    Priorities,
+)
+from pgqueuer.ports.driver import Driver, SyncDriver
+from pgqueuer.ports.repository import EntrypointExecutionParameter
+from pgqueuer.ports.tracing import TracingProtocol
+
+if TYPE_CHECKING:
+    import asyncpg
+    import psycopg
+
+__all__ = ["EntrypointExecutionParameter", "Queries", "SyncQueries", "is_unique_violation"]
+
+
+def is_unique_violation(exc: BaseException) -> bool:
+    """Whether the database refused a row that another one excludes, told from the SQLSTATE."""
+    return sqlstate.is_unique_violation(exc)
+
+
+@dataclass
+class Queries(
+    JobQueries, BulkQueries, StatisticsQueries, ScheduleQueries, InsightQueries, SchemaManager
+):
+    """Everything that can be done with the queue over one driver.
+
+    The names of the database objects come from `qbe.settings`. Statements run in the caller's
+    transaction where the driver's connection is in one.
+    """
+
+    driver: Driver
+    qbe: QueryBuilderEnvironment = field(default_factory=QueryBuilderEnvironment)
+    qbq: QueryQueueBuilder = field(default_factory=QueryQueueBuilder)
+    qbs: QuerySchedulerBuilder = field(default_factory=QuerySchedulerBuilder)
+    tracer: TracingProtocol | None = None
+
+    def __post_init__(self) -> None:
+        """One settings object serves all: whichever builder was given its own decides."""
+        shared = QueryBuilderEnvironment().settings
+        given = [self.qbe.settings, self.qbq.settings, self.qbs.settings]
+        own = next((settings for settings in given if settings is not shared), shared)
+        self._share(own)
+
+    def _share(self, settings: DBSettings) -> None:
+        for builder in (self.qbe, self.qbq, self.qbs):
+            builder.settings = settings
+
+    def use_channel(self, channel: Channel) -> None:
+        """Listen, notify and install with this channel instead of the settings' own."""
+        if channel != self.settings.channel:
+            changed = self.settings.model_dump() | {"channel": channel}
+            self._share(DBSettings.model_validate(changed))
+
+    @property
+    def settings(self) -> DBSettings:
+        """The names of the database objects."""
+        return self.qbe.settings
+
+    @cached_property
+    def _tracer_guard(self) -> TracerGuard:
+        return TracerGuard(self.tracer)
+
+    @classmethod
+    def from_asyncpg_connection(
+        cls, connection: asyncpg.Connection, tracer: TracingProtocol | None = None
+    ) -> Self:
+        """Over one asyncpg connection, which stays the caller's."""
+        from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver  # noqa: PLC0415
+
+        return cls(AsyncpgDriver(connection), tracer=tracer)
+
+    @classmethod
+    def from_asyncpg_pool(cls, pool: asyncpg.Pool, tracer: TracingProtocol | None = None) -> Self:
+        """Over an asyncpg pool, which stays the caller's."""
+        from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver  # noqa: PLC0415
+
+        return cls(AsyncpgPoolDriver(pool), tracer=tracer)
+
+    @classmethod
+    def from_psycopg_connection(
+        cls,
+        connection: psycopg.AsyncConnection[object],
+        tracer: TracingProtocol | None = None,
+    ) -> Self:
+        """Over one psycopg connection in autocommit mode, which stays the caller's."""
+        from pgqueuer.adapters.drivers.psycopg import PsycopgDriver  # noqa: PLC0415
+
+        return cls(PsycopgDriver(connection), tracer=tracer)
+
+    @overload
+    async def enqueue(
+        self,
+        entrypoint: Entrypoints,
+        payload: Payloads,
+        priority: Priorities = 0,
+        execute_after: Delays = None,
+        dedupe_key: DedupeKeys = None,
+        headers: HeaderSets = None,
+        *,
+        on_conflict: Literal["raise", "update_priority"] = "raise",
+    ) -> list[JobId]: ...
+
+    @overload
+    async def enqueue(
+        self,
+        entrypoint: Entrypoints,
+        payload: Payloads,
+        priority: Priorities = 0,
+        execute_after: Delays = None,
+        dedupe_key: DedupeKeys = None,
+        headers: HeaderSets = None,
+        *,
+        on_conflict: OnConflict,
+    ) -> list[JobId | None]: ...
+
+    async def enqueue(
+        self,
+        entrypoint: Entrypoints,
+        payload: Payloads,
+        priority: Priorities = 0,
+        execute_after: Delays = None,
+        dedupe_key: DedupeKeys = None,
+        headers: HeaderSets = None,
+        *,
+        on_conflict: OnConflict = "raise",
+    ) -> list[JobId] | list[JobId | None]:
+        """Insert jobs and return their ids in input order.
+
+        Scalars make one job; with lists, each argument has one value a job, and those left out
+        take their default. `execute_after` counts from now and may be negative. Of the active
+        (queued or picked) jobs only one may hold a `dedupe_key`; `on_conflict` says what happens
+        to a second one: `raise` DuplicateJobError and insert nothing, `skip` it (None in its
+        place), or `update_priority` of the holder if it is lower, and return the holder's id.
+
+        Raises ValueError or TypeError that names the argument, before anything is sent.
+        """
+        call = plan_enqueue(
+            self.settings,
+            self._tracer_guard,
+            entrypoint,
+            payload,
+            priority,
+            execute_after,
+            dedupe_key,
+            headers,
+            on_conflict,
+        )
+        if not call.params:
+            return []
+        try:
+            rows = await self._fetch(call.statement, *call.args)
+        except Exception as error:
+            duplicate = call.duplicate(error)
+            if duplicate is None:
+                raise
+            raise duplicate from error
+        return call.read(rows)
+
+    async def clear_queue(self, entrypoint: str | list[str] | None = None) -> None:
+        """Delete the jobs of these entrypoints, with a log row each; None truncates, without."""
+        if entrypoint is None:
+            await self.driver.execute(self.statements["truncate_queue"])
+            return
+        names = [entrypoint] if isinstance(entrypoint, str) else list(entrypoint)
+        message = events.table_changed(self.settings.channel, self.settings.queue_table, "delete")
+        await self._fetch("delete_entrypoints", names, message)
+
+    async def mark_job_as_cancelled(self, ids: list[JobId]) -> None:
+        """Delete jobs, queued, picked or held, and ask the handlers that run them to stop."""
+        await self.cancel_jobs(ids)
+
+    async def cancel_jobs(self, ids: list[JobId]) -> int:
+        """As `mark_job_as_cancelled`; return the number of jobs that were there."""
+        changed = events.table_changed(self.settings.channel, self.settings.queue_table, "delete")
+        messages = [*events.cancellations(self.settings.channel, ids), changed]
+        canceled = cell(await self._fetch("cancel", ids, messages), "canceled")
+        return canceled if isinstance(canceled, int) else 0
+
+    async def requeue_jobs(self, ids: list[JobId]) -> None:
+        """Put held jobs back to the queue as if they were new; others are left alone."""
+        await self.requeue_failed(ids)
+
+    async def requeue_failed(self, ids: list[JobId]) -> int:
+        """As `requeue_jobs`; return the number of jobs that were put back."""
+        message = events.table_changed(self.settings.channel, self.settings.queue_table, "update")
+        requeued = cell(await self._fetch("requeue_failed", ids, message), "requeued")
+        return requeued if isinstance(requeued, int) else 0
+
+    async def notify_job_cancellation(self, ids: list[JobId]) -> None:
+        """Ask the handlers that run these jobs to stop; the queue is left as it is."""
+        for message in events.cancellations(self.settings.channel, ids):
+            await self.driver.notify(self.settings.channel, message)
+
+    async def notify_health_check(self, health_check_event_id: HealthCheckId) -> None:
+        """Send a message that only the listener that waits for this id answers."""
+        channel = self.settings.channel
+        await self.driver.notify(channel, events.health_check(channel, health_check_event_id))
+
+    async def notify_work(self) -> None:
+        """Tell idle workers that there may be something to claim."""
+        await self.driver.notify(self.settings.channel, self._changed_message())
+
+
+@dataclass
+class SyncQueries:
+    """The producer's side for code without an event loop, over one synchronous driver."""
+
+    driver: SyncDriver
+    qbq: QueryQueueBuilder = field(default_factory=QueryQueueBuilder)
+    tracer: TracingProtocol | None = None
+
+    @property
+    def settings(self) -> DBSettings:
+        """The names of the database objects."""
+        return self.qbq.settings
+
+    @cached_property
+    def _statements(self) -> Statements:
+        return Statements(self.settings)
+
+    @cached_property
+    def _tracer_guard(self) -> TracerGuard:
+        return TracerGuard(self.tracer)
+
+    def enqueue(
+        self,
+        entrypoint: Entrypoints,
+        payload: Payloads,
+        priority: Priorities = 0,
+        execute_after: Delays = None,
+        dedupe_key: DedupeKeys = None,
+        headers: HeaderSets = None,
+        *,
+        on_conflict: OnConflict = "raise",
+    ) -> list[JobId] | list[JobId | None]:
+        """Insert jobs and return their ids in input order; the same contract as `Queries`."""
+        call = plan_enqueue(
+            self.settings,
+            self._tracer_guard,
+            entrypoint,
+            payload,
+            priority,
+            execute_after,
+            dedupe_key,
+            headers,
+            on_conflict,
+        )
+        if not call.params:
+            return []
+        try:
+            rows = self.driver.fetch(self._statements[call.statement], *call.args)
+        except Exception as error:
+            duplicate = call.duplicate(error)
+            if duplicate is None:
+                raise
+            raise duplicate from error
+        return call.read(rows)
+
+    def queue_size(self) -> list[QueueStatistics]:
+        """How many jobs there are, by entrypoint, priority and status."""
+        rows = self.driver.fetch(self._statements["statistics_queue_size"])
+        return [QueueStatistics.model_validate(row) for row in rows]

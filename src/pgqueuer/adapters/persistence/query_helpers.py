@@ -1,0 +1,244 @@
+"""What `enqueue` accepts, checked and brought into columns before anything is sent.
+
+Nothing here talks to a database, so that asynchronous, synchronous and in-memory producers refuse
+and accept exactly the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TypeGuard, TypeVar, get_args
+
+from pgqueuer.domain.errors import DuplicateJobError
+from pgqueuer.domain.types import (
+    DedupeKeys,
+    Delays,
+    Entrypoints,
+    HeaderSets,
+    JobId,
+    OnConflict,
+    Payloads,
+    Priorities,
+)
+
+T = TypeVar("T")
+
+MAX_ENTRYPOINT_LENGTH = 512
+MAX_DEDUPE_KEY_BYTES = 2000
+"""A B-tree entry of PostgreSQL holds about 2,700 bytes."""
+
+INT4 = range(-(2**31), 2**31)
+
+
+@dataclass(frozen=True, slots=True)
+class NormedEnqueueParam:
+    """One list for each argument, all of the same length; `headers` is JSON text."""
+
+    priority: list[int]
+    entrypoint: list[str]
+    payload: list[bytes | None]
+    execute_after: list[timedelta | None]
+    dedupe_key: list[str | None]
+    headers: list[str | None]
+
+    def __len__(self) -> int:
+        return len(self.entrypoint)
+
+
+def normalize_enqueue_params(
+    entrypoint: Entrypoints,
+    payload: Payloads,
+    priority: Priorities = 0,
+    execute_after: Delays = None,
+    dedupe_key: DedupeKeys = None,
+    headers: HeaderSets = None,
+    *,
+    max_payload_bytes: int,
+) -> NormedEnqueueParam:
+    """Check every value and make columns of them.
+
+    Each argument needs as many values as there are entrypoints; a scalar is one value, and what
+    is left at its default counts for every job. Raises ValueError or TypeError that names the
+    argument.
+    """
+    entrypoints = _as_list(entrypoint)
+    count = len(entrypoints)
+    left_out = isinstance(priority, int) and not isinstance(priority, bool) and priority == 0
+    return NormedEnqueueParam(
+        entrypoint=[_entrypoint(value) for value in entrypoints],
+        payload=[
+            _payload(value, max_payload_bytes) for value in _column("payload", payload, count)
+        ],
+        priority=[0] * count
+        if left_out
+        else [_priority(value) for value in _column("priority", priority, count)],
+        execute_after=_optional("execute_after", execute_after, count, _delay),
+        dedupe_key=_optional("dedupe_key", dedupe_key, count, _dedupe_key),
+        headers=_optional("headers", headers, count, _headers),
+    )
+
+
+def _as_list(value: object) -> list[object]:
+    return list(value) if _is_list(value) else [value]
+
+
+def _is_list(value: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(value, Sequence) and not isinstance(
+        value, str | bytes | bytearray | memoryview
+    )
+
+
+def _column(argument: str, given: object, count: int) -> list[object]:
+    values = _as_list(given)
+    if len(values) != count:
+        raise ValueError(
+            f"Expected {count} values for {argument} to match entrypoint, got {len(values)}."
+        )
+    return values
+
+
+def _optional(
+    argument: str, given: object, count: int, check: Callable[[object], T]
+) -> list[T | None]:
+    if given is None:
+        return [None] * count
+    return [None if value is None else check(value) for value in _column(argument, given, count)]
+
+
+def _entrypoint(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"entrypoint must be str, got {type(value).__name__}")
+    if not value:
+        raise ValueError("entrypoint must not be empty")
+    if len(value) > MAX_ENTRYPOINT_LENGTH:
+        raise ValueError(
+            f"entrypoint must have at most {MAX_ENTRYPOINT_LENGTH} characters, got {len(value)}"
+        )
+    return _storable("entrypoint", value)
+
+
+def _payload(value: object, max_bytes: int) -> bytes | None:
+    if value is None:
+        return None
+    if not isinstance(value, bytes | bytearray | memoryview):
+        raise TypeError(
+            f"payload must be bytes or None, got {type(value).__name__}; encode it first"
+        )
+    data = bytes(value)
+    if len(data) > max_bytes:
+        raise ValueError(
+            f"payload has {len(data)} bytes, more than the {max_bytes} allowed; keep large data "
+            "elsewhere and enqueue a reference, or raise PGQUEUER_MAX_PAYLOAD_BYTES"
+        )
+    return data
+
+
+def _priority(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"priority must be int, got {type(value).__name__}")
+    if value not in INT4:
+        raise ValueError(f"priority must be from {INT4.start} to {INT4.stop - 1}, got {value}")
+    return value
+
+
+def _delay(value: object) -> timedelta:
+    if not isinstance(value, timedelta):
+        raise TypeError(
+            f"execute_after must be a timedelta from now or None, got {type(value).__name__}"
+        )
+    return value
+
+
+def _dedupe_key(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"dedupe_key must be str or None, got {type(value).__name__}")
+    size = len(value.encode(errors="replace"))
+    if size > MAX_DEDUPE_KEY_BYTES:
+        raise ValueError(
+            f"dedupe_key must have at most {MAX_DEDUPE_KEY_BYTES} bytes, got {size}; "
+            "use a hash of it"
+        )
+    return _storable("dedupe_key", value)
+
+
+def _headers(value: object) -> str:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"headers must be a dict or None, got {type(value).__name__}")
+    if not all(isinstance(key, str) for key in value):
+        raise TypeError("headers must have str keys")
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"headers must be representable as JSON: {error}") from error
+    if "\\u0000" in text:
+        raise ValueError("headers must not contain NUL characters")
+    return _storable("headers", text)
+
+
+def _storable(argument: str, value: str) -> str:
+    """PostgreSQL's text has neither NUL characters nor lone surrogates."""
+    if "\x00" in value:
+        raise ValueError(f"{argument} must not contain NUL characters")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{argument} must be valid Unicode: {error.reason}") from error
+    return value
+
+
+def check_on_conflict(on_conflict: str) -> None:
+    """Raise ValueError unless `on_conflict` is one of the known words."""
+    if on_conflict not in get_args(OnConflict):
+        known = ", ".join(map(repr, get_args(OnConflict)))
+        raise ValueError(f"on_conflict must be one of {known}, got {on_conflict!r}")
+
+
+def repeated_dedupe_keys(keys: Iterable[str | None]) -> list[str]:
+    """Keys that stand more than once in one call, in order of their first place."""
+    return [key for key, times in Counter(keys).items() if key is not None and times > 1]
+
+
+def reject_repeated_dedupe_keys(keys: Iterable[str | None], on_conflict: OnConflict) -> None:
+    """Two jobs of one call can not hold one key, unless the later ones are to be skipped."""
+    if on_conflict == "skip":
+        return
+    repeated = repeated_dedupe_keys(keys)
+    if not repeated:
+        return
+    if on_conflict == "update_priority":
+        raise ValueError(f"dedupe_key holds a key more than once: {', '.join(repeated)}")
+    raise DuplicateJobError(repeated)
+
+
+def scatter_ids_by_ordinal(rows: Iterable[Mapping[str, object]], count: int) -> list[JobId | None]:
+    """Ids in input order from rows of `id` and `place` (from 1); None where there is no row."""
+    ids: list[JobId | None] = [None] * count
+    for row in rows:
+        place, job_id = row["place"], row["id"]
+        if isinstance(place, int) and isinstance(job_id, int):
+            ids[place - 1] = JobId(job_id)
+    return ids
+
+
+def cell(rows: Sequence[Mapping[str, object]], column: str) -> object:
+    """The value of `column` in the only row of a result."""
+    (row,) = rows
+    return row[column]
+
+
+def merge_tracing_headers(
+    params: NormedEnqueueParam, traced: Sequence[Mapping[str, object]]
+) -> NormedEnqueueParam:
+    """`params` with what a tracer wants to send along, which wins over headers of that name.
+
+    Raises ValueError when there is not one mapping for each job.
+    """
+    merged = [
+        text if not extra else _headers((json.loads(text) if text else {}) | dict(extra))
+        for text, extra in zip(params.headers, traced, strict=True)
+    ]
+    return replace(params, headers=merged)

@@ -1,0 +1,3 @@
+-- The log by status.
+CREATE INDEX :"queue_table_log_name__status" ON :"queue_table_log"
+    (status);

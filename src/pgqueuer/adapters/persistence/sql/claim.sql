@@ -1,0 +1,68 @@
+-- Claims up to $1 eligible jobs of the entrypoints $2 for worker $3, none of which has a limit.
+-- With several entrypoints, the unlocked front of the backlog decides how many each may give, so
+-- that no more rows are locked than are claimed. The literal LIMIT bounds what the planner fears
+-- of a LIMIT $1, which would turn JIT on; a request for more is served by claiming again.
+-- Suspects, taken over twice or more, are left to claim_suspect.sql.
+WITH front AS MATERIALIZED (
+    SELECT head.entrypoint
+    FROM unnest($2::text[]) AS served (entrypoint)
+    CROSS JOIN LATERAL (
+        SELECT bounded.entrypoint, bounded.priority, bounded.id
+        FROM (
+            SELECT job.entrypoint, job.priority, job.id
+            FROM :"queue_table" AS job
+            WHERE job.status = 'queued'
+                AND job.entrypoint = served.entrypoint
+                AND job.execute_after <= now()
+                AND job.takeovers < 2
+            ORDER BY job.priority DESC, job.id
+            LIMIT 1000
+        ) AS bounded
+        LIMIT $1::int
+    ) AS head
+    ORDER BY head.priority DESC, head.id
+    LIMIT $1::int
+),
+
+candidates AS MATERIALIZED (
+    SELECT locked.id
+    FROM unnest($2::text[]) AS served (entrypoint)
+    CROSS JOIN LATERAL (
+        SELECT bounded.id
+        FROM (
+            SELECT job.id
+            FROM :"queue_table" AS job
+            WHERE job.status = 'queued'
+                AND job.entrypoint = served.entrypoint
+                AND job.execute_after <= now()
+                AND job.takeovers < 2
+            ORDER BY job.priority DESC, job.id
+            LIMIT 1000
+            FOR UPDATE SKIP LOCKED
+        ) AS bounded
+        LIMIT CASE
+            WHEN cardinality($2::text[]) = 1 THEN $1::int
+            ELSE (SELECT count(*) FROM front WHERE front.entrypoint = served.entrypoint)
+        END
+    ) AS locked
+),
+
+claimed AS (
+    UPDATE :"queue_table" AS job
+    SET status = 'picked', updated = now(), heartbeat = now(), queue_manager_id = $3::uuid,
+        slot = NULL
+    FROM candidates
+    WHERE job.id = candidates.id
+    RETURNING job.*
+),
+
+logged AS (
+    INSERT INTO :"queue_table_log" (job_id, status, entrypoint, priority)
+    SELECT claimed.id, claimed.status, claimed.entrypoint, claimed.priority FROM claimed
+)
+
+SELECT
+    id, priority, created, updated, heartbeat, execute_after, status::text AS status, entrypoint,
+    payload, attempts, queue_manager_id, slot, headers
+FROM claimed
+ORDER BY priority DESC, id;

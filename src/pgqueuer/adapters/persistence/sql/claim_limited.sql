@@ -1,0 +1,123 @@
+-- Claims as claim.sql does, where entrypoint $2[i] has the limit $4[i] (0: none).
+-- A limited entrypoint has the seats 0 … limit - 1. Each claim takes a free seat, and the unique
+-- index on (entrypoint, slot) makes the limit exact whatever snapshots the claimers see; the
+-- advisory lock only keeps two claimers from reaching for one seat, which would cost an error.
+-- Picked rows without a seat (from before the limit was declared) count too.
+WITH served AS MATERIALIZED (
+    SELECT terms.entrypoint, terms.seats
+    FROM unnest($2::text[], $4::int[]) AS terms (entrypoint, seats)
+    WHERE terms.seats = 0
+        OR pg_try_advisory_xact_lock(
+            hashtextextended(:'queue_table' || '/' || terms.entrypoint, 0)
+        )
+),
+
+taken AS MATERIALIZED (
+    SELECT job.entrypoint, job.slot
+    FROM :"queue_table" AS job
+    WHERE job.status = 'picked'
+        AND job.entrypoint = ANY (
+            ARRAY(SELECT served.entrypoint FROM served WHERE served.seats > 0)
+        )
+),
+
+room AS MATERIALIZED (
+    SELECT
+        served.entrypoint,
+        served.seats,
+        CASE
+            WHEN served.seats = 0 THEN $1::bigint
+            ELSE least($1::bigint, served.seats - (
+                SELECT count(*) FROM taken WHERE taken.entrypoint = served.entrypoint
+            ))
+        END AS places
+    FROM served
+),
+
+front AS MATERIALIZED (
+    SELECT head.entrypoint
+    FROM room
+    CROSS JOIN LATERAL (
+        SELECT bounded.entrypoint, bounded.priority, bounded.id
+        FROM (
+            SELECT job.entrypoint, job.priority, job.id
+            FROM :"queue_table" AS job
+            WHERE job.status = 'queued'
+                AND job.entrypoint = room.entrypoint
+                AND job.execute_after <= now()
+                AND job.takeovers < 2
+            ORDER BY job.priority DESC, job.id
+            LIMIT 1000
+        ) AS bounded
+        LIMIT greatest(room.places, 0)
+    ) AS head
+    ORDER BY head.priority DESC, head.id
+    LIMIT $1::int
+),
+
+candidates AS MATERIALIZED (
+    SELECT
+        locked.id,
+        room.entrypoint,
+        room.seats,
+        row_number() OVER (
+            PARTITION BY room.entrypoint ORDER BY locked.priority DESC, locked.id
+        ) AS place
+    FROM room
+    CROSS JOIN LATERAL (
+        SELECT bounded.id, bounded.priority
+        FROM (
+            SELECT job.id, job.priority
+            FROM :"queue_table" AS job
+            WHERE job.status = 'queued'
+                AND job.entrypoint = room.entrypoint
+                AND job.execute_after <= now()
+                AND job.takeovers < 2
+            ORDER BY job.priority DESC, job.id
+            LIMIT 1000
+            FOR UPDATE SKIP LOCKED
+        ) AS bounded
+        LIMIT (SELECT count(*) FROM front WHERE front.entrypoint = room.entrypoint)
+    ) AS locked
+),
+
+free_seats AS MATERIALIZED (
+    SELECT
+        room.entrypoint,
+        seat.number,
+        row_number() OVER (PARTITION BY room.entrypoint ORDER BY seat.number) AS place
+    FROM room
+    CROSS JOIN LATERAL generate_series(0, room.seats - 1) AS seat (number)
+    WHERE room.seats > 0
+        AND NOT EXISTS (
+            SELECT FROM taken
+            WHERE taken.entrypoint = room.entrypoint AND taken.slot = seat.number
+        )
+),
+
+seated AS MATERIALIZED (
+    SELECT candidates.id, free_seats.number AS seat
+    FROM candidates
+    LEFT JOIN free_seats USING (entrypoint, place)
+    WHERE candidates.seats = 0 OR free_seats.number IS NOT NULL
+),
+
+claimed AS (
+    UPDATE :"queue_table" AS job
+    SET status = 'picked', updated = now(), heartbeat = now(), queue_manager_id = $3::uuid,
+        slot = seated.seat
+    FROM seated
+    WHERE job.id = seated.id
+    RETURNING job.*
+),
+
+logged AS (
+    INSERT INTO :"queue_table_log" (job_id, status, entrypoint, priority)
+    SELECT claimed.id, claimed.status, claimed.entrypoint, claimed.priority FROM claimed
+)
+
+SELECT
+    id, priority, created, updated, heartbeat, execute_after, status::text AS status, entrypoint,
+    payload, attempts, queue_manager_id, slot, headers
+FROM claimed
+ORDER BY priority DESC, id;

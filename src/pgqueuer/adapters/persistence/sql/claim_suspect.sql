@@ -1,0 +1,51 @@
+-- Claims one suspect, a job taken over twice or more, of the entrypoints $1 with the limits $3
+-- (0: none) for worker $2.
+WITH taken AS MATERIALIZED (
+    SELECT job.entrypoint, job.slot
+    FROM :"queue_table" AS job
+    WHERE job.status = 'picked'
+        AND job.entrypoint = ANY ($1::text[])
+),
+
+candidate AS MATERIALIZED (
+    SELECT job.id, free.seat
+    FROM unnest($1::text[], $3::int[]) AS terms (entrypoint, seats)
+    CROSS JOIN LATERAL (
+        SELECT min(number.seat) AS seat
+        FROM generate_series(0, terms.seats - 1) AS number (seat)
+        WHERE NOT EXISTS (
+            SELECT FROM taken
+            WHERE taken.entrypoint = terms.entrypoint AND taken.slot = number.seat
+        )
+            AND terms.seats > (
+                SELECT count(*) FROM taken WHERE taken.entrypoint = terms.entrypoint
+            )
+    ) AS free
+    INNER JOIN :"queue_table" AS job ON job.entrypoint = terms.entrypoint
+    WHERE job.status = 'queued'
+        AND job.takeovers >= 2
+        AND job.execute_after <= now()
+        AND (terms.seats = 0 OR free.seat IS NOT NULL)
+    ORDER BY job.priority DESC, job.id
+    LIMIT 1
+    FOR UPDATE OF job SKIP LOCKED
+),
+
+claimed AS (
+    UPDATE :"queue_table" AS job
+    SET status = 'picked', updated = now(), heartbeat = now(), queue_manager_id = $2::uuid,
+        slot = candidate.seat
+    FROM candidate
+    WHERE job.id = candidate.id
+    RETURNING job.*
+),
+
+logged AS (
+    INSERT INTO :"queue_table_log" (job_id, status, entrypoint, priority)
+    SELECT claimed.id, claimed.status, claimed.entrypoint, claimed.priority FROM claimed
+)
+
+SELECT
+    id, priority, created, updated, heartbeat, execute_after, status::text AS status, entrypoint,
+    payload, attempts, queue_manager_id, slot, headers
+FROM claimed;

@@ -1,0 +1,23 @@
+-- Inserts jobs without dedupe keys from columns of equal length; the ids ascend in input order,
+-- because an INSERT takes its default values after the ORDER BY of its query.
+WITH inserted AS (
+    INSERT INTO :"queue_table" (priority, entrypoint, payload, execute_after, headers, status)
+    SELECT
+        given.priority,
+        given.entrypoint,
+        given.payload,
+        now() + coalesce(given.delay, interval '0'),
+        given.headers::jsonb,
+        'queued'
+    FROM unnest($1::int[], $2::text[], $3::bytea[], $4::interval[], $5::text[])
+        WITH ORDINALITY AS given (priority, entrypoint, payload, delay, headers, place)
+    ORDER BY given.place
+    RETURNING id, entrypoint, status, priority
+),
+
+logged AS (
+    INSERT INTO :"queue_table_log" (job_id, status, entrypoint, priority)
+    SELECT inserted.id, inserted.status, inserted.entrypoint, inserted.priority FROM inserted
+)
+
+SELECT inserted.id FROM inserted ORDER BY inserted.id;

@@ -1,0 +1,11 @@
+-- Workers as seen from the jobs that they hold, the busiest first.
+SELECT
+    job.queue_manager_id,
+    count(*) AS active_jobs,
+    min(job.heartbeat) AS oldest_heartbeat,
+    max(job.heartbeat) AS newest_heartbeat,
+    array_agg(DISTINCT job.entrypoint ORDER BY job.entrypoint) AS entrypoints
+FROM :"queue_table" AS job
+WHERE job.status = 'picked' AND job.queue_manager_id IS NOT NULL
+GROUP BY job.queue_manager_id
+ORDER BY active_jobs DESC, job.queue_manager_id;

@@ -1,0 +1,2 @@
+-- Forgets every transition.
+TRUNCATE TABLE :"queue_table_log";

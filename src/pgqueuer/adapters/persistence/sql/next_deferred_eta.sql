@@ -1,0 +1,12 @@
+-- Time until the next deferred job of the entrypoints $1 is due; NULL if there is none.
+SELECT min(due.execute_after) - now() AS eta
+FROM unnest($1::text[]) AS served (entrypoint)
+CROSS JOIN LATERAL (
+    SELECT job.execute_after
+    FROM :"queue_table" AS job
+    WHERE job.status = 'queued'
+        AND job.entrypoint = served.entrypoint
+        AND job.execute_after > now()
+    ORDER BY job.execute_after
+    LIMIT 1
+) AS due;

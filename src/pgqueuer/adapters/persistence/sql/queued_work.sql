@@ -1,0 +1,4 @@
+-- 1 if any job of the entrypoints $1 is queued, deferred ones included; else 0.
+SELECT EXISTS (
+    SELECT FROM :"queue_table" AS job WHERE job.status = 'queued' AND job.entrypoint = ANY ($1::text[])
+)::int AS found;

@@ -1,0 +1,2 @@
+-- Removes every schedule.
+DELETE FROM :"schedules_table";

@@ -1,0 +1,37 @@
+-- Picks the due ones of the schedules (expression, entrypoint), and makes each due again after its
+-- delay. A schedule that runs is left alone unless its heartbeat is older than $4; then its worker
+-- is taken for dead, and the tick that is due now is picked, not the one that was lost.
+-- A delay that ends where this very tick began was reckoned before the tick: picking would run the
+-- tick twice, so the caller has to ask again. Half a second is half of the finest cron step.
+WITH due AS MATERIALIZED (
+    SELECT schedule.id, wanted.delay
+    FROM :"schedules_table" AS schedule
+    INNER JOIN unnest($1::text[], $2::text[], $3::interval[])
+        AS wanted (expression, entrypoint, delay)
+        USING (expression, entrypoint)
+    WHERE schedule.next_run <= now()
+        AND (
+            schedule.status = 'queued'
+            OR (schedule.status = 'picked' AND schedule.heartbeat < now() - $4::interval)
+        )
+        AND (
+            wanted.delay <= interval '0'
+            OR now() + wanted.delay > schedule.next_run + interval '500 milliseconds'
+        )
+    ORDER BY schedule.id
+    FOR UPDATE OF schedule SKIP LOCKED
+),
+
+picked AS (
+    UPDATE :"schedules_table" AS schedule
+    SET status = 'picked', next_run = now() + due.delay, heartbeat = now(), updated = now()
+    FROM due
+    WHERE schedule.id = due.id
+    RETURNING schedule.*
+)
+
+SELECT
+    id, expression, heartbeat, created, updated, next_run, last_run, status::text AS status,
+    entrypoint
+FROM picked
+ORDER BY id;

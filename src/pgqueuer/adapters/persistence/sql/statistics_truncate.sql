@@ -1,0 +1,2 @@
+-- Forgets the statistics.
+TRUNCATE TABLE :"statistics_table";

@@ -1,0 +1,2 @@
+-- Empties the queue; nothing is logged.
+TRUNCATE TABLE :"queue_table";

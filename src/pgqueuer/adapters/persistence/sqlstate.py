@@ -1,0 +1,40 @@
+"""What an error of the database means, told from its SQLSTATE whatever the driver.
+
+The codes are those of appendix A of the PostgreSQL documentation.
+"""
+
+from __future__ import annotations
+
+from pgqueuer.ports.driver import ConstraintNamed, DiagnosticError, SqlStateError
+
+UNIQUE_VIOLATION = "23505"
+DEADLOCK_DETECTED = "40P01"
+
+
+def code_of(exc: BaseException) -> str | None:
+    """The SQLSTATE of `exc`; None when it has none."""
+    return exc.sqlstate if isinstance(exc, SqlStateError) else None
+
+
+def constraint_of(exc: BaseException) -> str | None:
+    """The name of the violated constraint or unique index; None when it is not told."""
+    if isinstance(exc, ConstraintNamed):
+        return exc.constraint_name
+    return exc.diag.constraint_name if isinstance(exc, DiagnosticError) else None
+
+
+def detail_of(exc: BaseException) -> str | None:
+    """The DETAIL line of the error; None when it is not told."""
+    source = exc.diag if isinstance(exc, DiagnosticError) else exc
+    detail = getattr(source, "message_detail", None) or getattr(source, "detail", None)
+    return detail if isinstance(detail, str) else None
+
+
+def is_unique_violation(exc: BaseException) -> bool:
+    """Whether a unique index refused a row."""
+    return code_of(exc) == UNIQUE_VIOLATION
+
+
+def is_deadlock_detected(exc: BaseException) -> bool:
+    """Whether the server ended the statement to resolve a deadlock."""
+    return code_of(exc) == DEADLOCK_DETECTED

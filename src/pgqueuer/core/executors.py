@@ -1,0 +1,247 @@
+"""Running handlers: what surrounds the function that a user registered."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import random
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from dataclasses import KW_ONLY, dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pgqueuer.domain.errors import RetryRequested, retry_request
+from pgqueuer.domain.lifecycle import DEFAULT_MAX_TAKEOVERS
+from pgqueuer.domain.models import Context, Job, Schedule, ScheduleContext, utc_now
+from pgqueuer.domain.types import CronEntrypoint, CronExpression, OnFailure
+
+if TYPE_CHECKING:
+    from pgqueuer.core.cron import Cron
+
+AsyncEntrypoint = Callable[[Job], Awaitable[object]]
+AsyncContextEntrypoint = Callable[[Job, Context], Awaitable[object]]
+Entrypoint = AsyncEntrypoint | AsyncContextEntrypoint
+EntrypointTypeVar = TypeVar("EntrypointTypeVar", bound=Entrypoint)
+
+AsyncCrontab = Callable[[Schedule], Awaitable[object]]
+AsyncContextCrontab = Callable[[Schedule, ScheduleContext], Awaitable[object]]
+ScheduleCrontab = AsyncCrontab | AsyncContextCrontab
+
+
+def is_async_callable(obj: object) -> bool:
+    """Whether calling `obj` gives a coroutine.
+
+    True for async functions and methods, objects with an async `__call__`, and partials of those.
+    """
+    obj = _unpartial(obj)
+    if inspect.iscoroutinefunction(obj):
+        return True
+    # Calling a class makes an instance, whatever the `__call__` of its instances does.
+    return (
+        callable(obj)
+        and not isinstance(obj, type)
+        and inspect.iscoroutinefunction(type(obj).__call__)
+    )
+
+
+def wants_context(func: object, context_type: type) -> bool:
+    """Whether `func` has a positional parameter that is annotated with exactly `context_type`.
+
+    Annotations in quotes are looked up where `func` was defined; one that can not be found does
+    not count.
+    """
+    if not callable(func):
+        return False
+    try:
+        parameters = _signature(func).parameters.values()
+    except (ValueError, TypeError):
+        return False
+    namespace = _globals_of(func)
+    return any(
+        parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        and _resolve(parameter.annotation, namespace) is context_type
+        for parameter in parameters
+    )
+
+
+def _signature(func: Callable[..., object]) -> inspect.Signature:
+    if sys.version_info >= (3, 14):
+        from annotationlib import Format  # noqa: PLC0415
+
+        # Otherwise one unknown name in any annotation would raise.
+        return inspect.signature(func, annotation_format=Format.FORWARDREF)
+    return inspect.signature(func)
+
+
+def _globals_of(func: Callable[..., object]) -> dict[str, object]:
+    inner = inspect.unwrap(_unpartial(func))
+    found = getattr(inner, "__globals__", None)
+    if found is None:
+        found = getattr(inspect.unwrap(type(inner).__call__), "__globals__", {})
+    return found
+
+
+def _unpartial(obj: object) -> Any:
+    while isinstance(obj, functools.partial):
+        obj = obj.func
+    return obj
+
+
+def _resolve(annotation: object, namespace: dict[str, object]) -> object:
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, namespace)  # noqa: S307 - the program's own source
+    except Exception:  # whatever it is, it is no context
+        return None
+
+
+@dataclass
+class EntrypointExecutorParameters:
+    """What was declared about an entrypoint; an `executor_factory` gets it.
+
+    `concurrency_limit` is the number of jobs that the whole fleet may run at once, 0 for no limit.
+    `max_takeovers` is how often a job may come back from a dead worker before it is parked.
+    """
+
+    concurrency_limit: int
+    func: Entrypoint
+    accepts_context: bool = False
+    on_failure: OnFailure = "delete"
+    _: KW_ONLY
+    max_takeovers: int = DEFAULT_MAX_TAKEOVERS
+
+
+@dataclass(eq=False)
+class AbstractEntrypointExecutor(ABC):
+    """Runs the jobs of one entrypoint. Return to complete a job, raise to fail or retry it."""
+
+    parameters: EntrypointExecutorParameters
+
+    @abstractmethod
+    async def execute(self, job: Job, context: Context) -> None:
+        """Run `job`; called concurrently for different jobs."""
+
+
+@dataclass(eq=False)
+class EntrypointExecutor(AbstractEntrypointExecutor):
+    """Awaits the function, with the context where it wants one.
+
+    Raises TypeError when the function is not async.
+    """
+
+    def __post_init__(self) -> None:
+        _require_async(self.parameters.func)
+
+    async def execute(self, job: Job, context: Context) -> None:
+        func: Callable[..., Awaitable[object]] = self.parameters.func
+        await (func(job, context) if self.parameters.accepts_context else func(job))
+
+
+@dataclass(eq=False)
+class DatabaseRetryEntrypointExecutor(EntrypointExecutor):
+    """Puts a failed job back to the queue, later after each failure, `max_attempts` times.
+
+    The delay is `initial_delay * backoff_multiplier ** job.attempts`, at most `max_delay`, and
+    random within the last `jitter` of that (a fraction from 0 to 1). After that the error itself
+    is raised. A retry that the handler asks for goes through as it is.
+    """
+
+    max_attempts: int = 5
+    initial_delay: timedelta = timedelta(seconds=1)
+    max_delay: timedelta = timedelta(minutes=5)
+    backoff_multiplier: float = 2.0
+    _: KW_ONLY
+    jitter: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.jitter <= 1:
+            raise ValueError(f"jitter must be from 0 to 1, got {self.jitter!r}")
+
+    async def execute(self, job: Job, context: Context) -> None:
+        try:
+            await super().execute(job, context)
+        except Exception as error:
+            if retry_request(error) is not None or job.attempts >= self.max_attempts:
+                raise
+            raise RetryRequested(self._delay(job.attempts), str(error)) from error
+
+    def _delay(self, attempts: int) -> timedelta:
+        try:
+            delay = min(self.initial_delay * self.backoff_multiplier**attempts, self.max_delay)
+        except OverflowError:
+            delay = self.max_delay
+        return delay * random.uniform(1 - self.jitter, 1)  # noqa: S311 - spreads load
+
+
+def _require_async(func: object) -> None:
+    if not is_async_callable(func):
+        raise TypeError(
+            f"{func!r} is not async; declare it with 'async def' and wrap blocking calls "
+            "in asyncio.to_thread()"
+        )
+
+
+@dataclass
+class ScheduleExecutorFactoryParameters:
+    """What was declared about a schedule; an `executor_factory` gets it.
+
+    `expression` is normalized, and begins with `CRON_TZ=` where a time zone was named.
+    """
+
+    entrypoint: CronEntrypoint
+    expression: CronExpression
+    func: ScheduleCrontab
+    clean_old: bool
+    accepts_context: bool = False
+
+
+@dataclass(eq=False)
+class AbstractScheduleExecutor(ABC):
+    """Runs one schedule and knows when it is due.
+
+    Override `get_next` or `next_in` for due times that are no cron expression.
+    """
+
+    parameters: ScheduleExecutorFactoryParameters
+
+    @abstractmethod
+    async def execute(self, schedule: Schedule, context: ScheduleContext) -> None:
+        """Run one tick; an error is logged and the schedule goes on."""
+
+    def get_next(self) -> datetime:
+        """The next due time from now; aware, in UTC."""
+        return self.next_after(utc_now())
+
+    def next_in(self) -> timedelta:
+        """Time from now until the next due time."""
+        return self.get_next() - utc_now()
+
+    def next_after(self, instant: datetime) -> datetime:
+        """The first due time after `instant`, by the cron expression; in UTC."""
+        return self._cron.next_after(instant)
+
+    @cached_property
+    def _cron(self) -> Cron:
+        from pgqueuer.core.cron import Cron  # noqa: PLC0415
+
+        return Cron(self.parameters.expression)
+
+
+@dataclass(eq=False)
+class ScheduleExecutor(AbstractScheduleExecutor):
+    """Awaits the function, with the context where it wants one.
+
+    Raises TypeError when the function is not async.
+    """
+
+    def __post_init__(self) -> None:
+        _require_async(self.parameters.func)
+
+    async def execute(self, schedule: Schedule, context: ScheduleContext) -> None:
+        func: Callable[..., Awaitable[object]] = self.parameters.func
+        await (func(schedule, context) if self.parameters.accepts_context else func(schedule))

@@ -1,0 +1,276 @@
+"""The queue manager: which entrypoints there are, and running their jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TypeVar, get_args
+
+from pgqueuer.core.executors import (
+    AbstractEntrypointExecutor,
+    AsyncContextEntrypoint,
+    AsyncEntrypoint,
+    EntrypointExecutor,
+    EntrypointExecutorParameters,
+    wants_context,
+)
+from pgqueuer.core.logconfig import logger
+from pgqueuer.core.structure import verify_queue_structure
+from pgqueuer.core.tracing import TracerGuard
+from pgqueuer.core.worker.history import aggregate_regularly
+from pgqueuer.core.worker.listener import QueueListener, check_listener
+from pgqueuer.core.worker.options import RunOptions
+from pgqueuer.core.worker.wakeup import Wakeup
+from pgqueuer.core.worker.worker import Worker, WorkerParts
+from pgqueuer.domain.lifecycle import DEFAULT_MAX_TAKEOVERS
+from pgqueuer.domain.models import Context, HealthCheckEvent, Job
+from pgqueuer.domain.types import (
+    Channel,
+    HealthCheckId,
+    JobId,
+    OnFailure,
+    QueueEntrypoint,
+    QueueExecutionMode,
+    QueueManagerId,
+)
+from pgqueuer.ports.repository import EntrypointExecutionParameter, RepositoryPort
+from pgqueuer.ports.tracing import TracingProtocol
+
+Handler = TypeVar("Handler", AsyncEntrypoint, AsyncContextEntrypoint)
+ExecutorFactory = Callable[[EntrypointExecutorParameters], AbstractEntrypointExecutor]
+
+
+@dataclass
+class QueueManager:
+    """Runs the jobs of the registered entrypoints.
+
+    `queries` is where the jobs are. `channel` left empty is that of the settings of `queries`;
+    one that is given replaces it there. `resources` is handed to each handler that takes a Context.
+    """
+
+    queries: RepositoryPort
+    channel: Channel = field(default_factory=lambda: Channel(""))
+    resources: MutableMapping[str, object] = field(default_factory=dict)
+    tracer: TracingProtocol | None = None
+
+    shutdown: asyncio.Event = field(init=False, default_factory=asyncio.Event)
+    queue_manager_id: QueueManagerId = field(
+        init=False, default_factory=lambda: QueueManagerId(uuid.uuid4())
+    )
+    entrypoint_registry: dict[QueueEntrypoint, AbstractEntrypointExecutor] = field(
+        init=False, default_factory=dict
+    )
+    job_context: dict[JobId, Context] = field(init=False, default_factory=dict)
+    pending_health_check: dict[HealthCheckId, asyncio.Future[HealthCheckEvent]] = field(
+        init=False, default_factory=dict
+    )
+    jobs_logged: int = field(init=False, default=0)
+    min_dequeue_poll_interval: timedelta = field(init=False, default=timedelta(milliseconds=100))
+
+    def __post_init__(self) -> None:
+        if self.channel:
+            self.queries.use_channel(self.channel)
+        else:
+            self.channel = Channel(self.queries.qbe.settings.channel)
+
+    def entrypoint(
+        self,
+        name: str,
+        *,
+        concurrency_limit: int = 0,
+        accepts_context: bool | None = None,
+        on_failure: OnFailure = "delete",
+        executor_factory: ExecutorFactory | None = None,
+        executor: str | None = None,
+        executor_options: Mapping[str, object] | None = None,
+        max_takeovers: int = DEFAULT_MAX_TAKEOVERS,
+    ) -> Callable[[Handler], Handler]:
+        """Register an async function as the handler of the jobs called `name`.
+
+        At most `concurrency_limit` of them are picked at once in the whole fleet (0: no limit).
+        `accepts_context` None looks whether a parameter is annotated as Context. With `on_failure`
+        "hold" a failed job is parked instead of deleted. What runs the handler comes from
+        `executor_factory`, or by name from an installed plugin as `executor`, with
+        `executor_options`. A job whose worker died `max_takeovers` times is not run again.
+
+        Raises ValueError for values out of range, RuntimeError for a name that is taken,
+        TypeError for a handler that is not async.
+        """
+        self._check_entrypoint(name, concurrency_limit, accepts_context, on_failure, max_takeovers)
+        factory = self._executor_factory(executor_factory, executor, executor_options)
+
+        def register(func: Handler) -> Handler:
+            context = wants_context(func, Context) if accepts_context is None else accepts_context
+            parameters = EntrypointExecutorParameters(
+                concurrency_limit=concurrency_limit,
+                func=func,
+                accepts_context=context,
+                on_failure=on_failure,
+                max_takeovers=max_takeovers,
+            )
+            self.register_executor(name, factory(parameters))
+            return func
+
+        return register
+
+    def _check_entrypoint(
+        self,
+        name: str,
+        concurrency_limit: int,
+        accepts_context: bool | None,
+        on_failure: OnFailure,
+        max_takeovers: int,
+    ) -> None:
+        self._check_free(name)
+        if not isinstance(concurrency_limit, int):
+            raise ValueError(f"concurrency_limit must be int, got {concurrency_limit!r}")
+        if concurrency_limit < 0:
+            raise ValueError(
+                f"concurrency_limit must be at least 0 (no limit), got {concurrency_limit}"
+            )
+        if accepts_context is not None and not isinstance(accepts_context, bool):
+            raise ValueError(f"accepts_context must be a bool or None, got {accepts_context!r}")
+        if on_failure not in get_args(OnFailure):
+            raise ValueError(f"on_failure must be 'delete' or 'hold', got {on_failure!r}")
+        if not isinstance(max_takeovers, int) or max_takeovers < 0:
+            raise ValueError(f"max_takeovers must be an int of at least 0, got {max_takeovers!r}")
+
+    def _check_free(self, name: str) -> None:
+        if QueueEntrypoint(name) in self.entrypoint_registry:
+            raise RuntimeError(
+                f"The entrypoint {name!r} is already registered; give each handler its own name"
+            )
+
+    def _executor_factory(
+        self,
+        factory: ExecutorFactory | None,
+        name: str | None,
+        options: Mapping[str, object] | None,
+    ) -> ExecutorFactory:
+        if name is None:
+            if options:
+                raise TypeError("executor_options needs executor, the name of an executor")
+            return factory or EntrypointExecutor
+        if factory is not None:
+            raise TypeError("give either executor_factory or executor, not both")
+        from pgqueuer.plugins.executors import resolve_executor  # noqa: PLC0415
+
+        return resolve_executor(name, options or {})
+
+    def register_executor(self, name: str, executor: AbstractEntrypointExecutor) -> None:
+        """Register a ready executor; raises RuntimeError for a name that is taken."""
+        self._check_free(name)
+        self.entrypoint_registry[QueueEntrypoint(name)] = executor
+
+    def get_context(self, job_id: JobId) -> Context:
+        """The context of a running job; raises KeyError when it does not run here."""
+        return self.job_context[job_id]
+
+    def entrypoints_below_capacity_limits(self) -> set[QueueEntrypoint]:
+        """All registered names; limits are held by the database."""
+        return set(self.entrypoint_registry)
+
+    async def listener_healthy(
+        self, timeout: timedelta = timedelta(seconds=10)
+    ) -> HealthCheckEvent:
+        """Send a message to ourselves through the database.
+
+        Needs a running manager. Raises FailingListenerError when nothing comes back in time.
+        """
+        return await check_listener(self.queries, self.pending_health_check, timeout)
+
+    async def verify_structure(self) -> None:
+        """Raise RuntimeError that says what is missing in the database and what to run."""
+        await verify_queue_structure(self.queries)
+
+    async def fetch_jobs(
+        self,
+        batch_size: int,
+        global_concurrency_limit: int | None,
+        heartbeat_timeout: timedelta,
+    ) -> AsyncGenerator[Job, None]:
+        """Claim and yield jobs until there are none, or until shutdown.
+
+        A batch that was claimed is yielded to its end even then. `run` does not use it.
+        """
+        while not self.shutdown.is_set():
+            jobs = await self.queries.dequeue(
+                batch_size,
+                {
+                    name: EntrypointExecutionParameter(executor.parameters.concurrency_limit)
+                    for name, executor in self.entrypoint_registry.items()
+                },
+                self.queue_manager_id,
+                global_concurrency_limit,
+                heartbeat_timeout,
+            )
+            if not jobs:
+                return
+            for job in jobs:
+                yield job
+
+    async def run(
+        self,
+        dequeue_timeout: timedelta = timedelta(seconds=30),
+        batch_size: int | None = None,
+        mode: QueueExecutionMode = QueueExecutionMode.continuous,
+        max_concurrent_tasks: int | None = None,
+        shutdown_on_listener_failure: bool = False,
+        heartbeat_timeout: timedelta = timedelta(seconds=30),
+        log_aggregation_interval: timedelta = timedelta(seconds=30),
+    ) -> None:
+        """Work until `shutdown` is set; in drain mode until there is no work left.
+
+        An idle worker looks at the queue every `dequeue_timeout`. One claim takes at most
+        `batch_size` jobs (None: the worker finds the size), and at most `max_concurrent_tasks` run
+        at once (None: 1,000; 0: no bound). A worker that does not renew its leases for
+        `heartbeat_timeout` is taken for dead and its jobs run elsewhere. Canceling the task puts
+        the unfinished jobs back.
+
+        Raises ValueError for settings out of range, RuntimeError for a missing schema,
+        UnwrittenOutcomesError when outcomes could not be written, FailingListenerError with
+        `shutdown_on_listener_failure`.
+        """
+        options = RunOptions(
+            dequeue_timeout=dequeue_timeout,
+            batch_size=batch_size,
+            mode=mode,
+            max_concurrent_tasks=max_concurrent_tasks,
+            shutdown_on_listener_failure=shutdown_on_listener_failure,
+            heartbeat_timeout=heartbeat_timeout,
+            log_aggregation_interval=log_aggregation_interval,
+        )
+        await self.verify_structure()
+        async with self.queries.driver:
+            await self._run(options)
+
+    async def _run(self, options: RunOptions) -> None:
+        wakeup = Wakeup()
+        parts = WorkerParts(
+            queries=self.queries,
+            owner=self.queue_manager_id,
+            executors=self.entrypoint_registry,
+            contexts=self.job_context,
+            resources=self.resources,
+            tracer=TracerGuard(self.tracer),
+            shutdown=self.shutdown,
+            count_settled=self._count_settled,
+            shortest_poll=self.min_dequeue_poll_interval,
+        )
+        listener = QueueListener(
+            self.queries, self.channel, self.job_context, self.pending_health_check, wakeup.set
+        )
+        names = ", ".join(self.entrypoint_registry) or "no entrypoint"
+        logger.info("Worker %s serves %s", self.queue_manager_id, names)
+        await Worker(parts, options, wakeup).run(listener, self._aggregation(options))
+
+    def _count_settled(self, settled: int) -> None:
+        self.jobs_logged += settled
+
+    async def _aggregation(self, options: RunOptions) -> None:
+        await aggregate_regularly(
+            self.queries, options.log_aggregation_interval, lambda: self.jobs_logged
+        )

@@ -1,0 +1,166 @@
+"""Runs claimed jobs, one task each, and turns how they end into settlements."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, MutableMapping
+
+from pgqueuer.core.executors import AbstractEntrypointExecutor
+from pgqueuer.core.logconfig import logger
+from pgqueuer.core.tracing import TracerGuard
+from pgqueuer.domain.errors import RetryRequested, retry_request
+from pgqueuer.domain.lifecycle import Settlement
+from pgqueuer.domain.models import Context, Job, TracebackRecord, utc_now
+from pgqueuer.domain.types import JOB_STATUS, JobId, QueueEntrypoint
+
+
+class Dispatcher:
+    """Knows the jobs that are running now; `on_end` gets a settlement for each that ends.
+
+    A task that is canceled from outside puts its job back to the queue. A job whose lease was
+    lost has no say any more: its settlement is not made.
+    """
+
+    def __init__(
+        self,
+        executors: Mapping[QueueEntrypoint, AbstractEntrypointExecutor],
+        contexts: MutableMapping[JobId, Context],
+        resources: MutableMapping[str, object],
+        tracer: TracerGuard,
+        on_end: Callable[[Job, Settlement | None], None],
+    ) -> None:
+        self._executors = executors
+        self._contexts = contexts
+        self._resources = resources
+        self._tracer = tracer
+        self._on_end = on_end
+        self._running: dict[asyncio.Task[Settlement], Job] = {}
+        self._lost: set[JobId] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def running(self) -> int:
+        """How many jobs have been started and not ended."""
+        return len(self._running)
+
+    def start(self, jobs: list[Job]) -> None:
+        """Begin the jobs; each takes its first step at the next turn of the event loop."""
+        loop = asyncio.get_running_loop()
+        for job in jobs:
+            context = Context(resources=self._resources)
+            self._contexts[job.id] = context
+            task = loop.create_task(self._run(job, context))
+            self._running[task] = job
+            task.add_done_callback(self._ended)
+        if self._running:
+            self._idle.clear()
+
+    async def _run(self, job: Job, context: Context) -> Settlement:
+        if context.canceled:
+            return _settlement(job, "canceled")
+        executor = self._executors[job.entrypoint]
+        try:
+            async with self._tracer.process(job):
+                await executor.execute(job, context)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            return _settlement(job, "canceled") if context.canceled else self._failed(job, error)
+        except (Exception, SystemExit) as error:  # every end is an outcome
+            return self._failed(job, error)
+        return _settlement(job, "canceled" if context.canceled else "successful")
+
+    def _failed(self, job: Job, error: BaseException) -> Settlement:
+        request = retry_request(error)
+        if request is not None:
+            return self._retried(job, error, request)
+        logger.error(
+            "Job %s of entrypoint %s failed: %s",
+            job.id,
+            job.entrypoint,
+            type(error).__name__,
+            exc_info=error,
+        )
+        hold = getattr(self._executors[job.entrypoint].parameters, "on_failure", "delete") == "hold"
+        record = _record(job, error, {"entrypoint": job.entrypoint})
+        return _settlement(job, "failed" if hold else "exception", record)
+
+    def _retried(self, job: Job, error: BaseException, request: RetryRequested) -> Settlement:
+        logger.info(
+            "Job %s of entrypoint %s is put back, to run again in %s",
+            job.id,
+            job.entrypoint,
+            request.delay,
+        )
+        about = {
+            "entrypoint": job.entrypoint,
+            "queue_manager_id": str(job.queue_manager_id),
+            "attempt": job.attempts + 1,
+            "retry_delay": str(request.delay),
+            "reason": request.reason,
+        }
+        return Settlement(
+            job.id, job.queue_manager_id, "queued", _record(job, error, about), request.delay
+        )
+
+    def _ended(self, task: asyncio.Task[Settlement]) -> None:
+        job = self._running.pop(task)
+        if task.cancelled():
+            settlement = Settlement(job.id, job.queue_manager_id, "queued", counts=False)
+        else:
+            error = task.exception()
+            settlement = task.result() if error is None else self._failed(job, error)
+        lost = job.id in self._lost
+        self._lost.discard(job.id)
+        self._contexts.pop(job.id, None)
+        if not self._running:
+            self._idle.set()
+        self._on_end(job, None if lost else settlement)
+
+    def lose(self, job_id: JobId) -> None:
+        """The lease of a running job is gone: ask its handler to stop, ignore what it returns."""
+        context = self._contexts.get(job_id)
+        if context is None or job_id in self._lost:
+            return
+        self._lost.add(job_id)
+        logger.warning("Lost the lease of job %s; its handler is asked to stop", job_id)
+        context.cancel()
+
+    def runs(self, job_id: JobId) -> bool:
+        """Whether a handler of this job has not ended yet."""
+        return job_id in self._contexts
+
+    def is_lost(self, job_id: JobId) -> bool:
+        """Whether the job runs on without its lease."""
+        return job_id in self._lost
+
+    def cancel(self) -> None:
+        """Cancel every task, which puts the jobs back."""
+        for task in list(self._running):
+            task.cancel()
+
+    async def idle(self) -> None:
+        """Wait until nothing runs."""
+        await self._idle.wait()
+
+
+def _settlement(job: Job, status: JOB_STATUS, record: TracebackRecord | None = None) -> Settlement:
+    return Settlement(job.id, job.queue_manager_id, status, record)
+
+
+def _record(job: Job, error: BaseException, about: dict[str, object]) -> TracebackRecord:
+    """What is known of the failure; an exception whose text can not be made fails no further."""
+    try:
+        return TracebackRecord.from_exception(error, job.id, about)
+    except Exception as broken:  # foreign __str__
+        logger.warning("The exception of job %s can not be shown", job.id, exc_info=broken)
+        return TracebackRecord(
+            job_id=job.id,
+            timestamp=utc_now(),
+            exception_type=type(error).__name__,
+            exception_message="(its message can not be shown)",
+            traceback="",
+            additional_context=about,
+        )

@@ -1,0 +1,145 @@
+"""Hears the notifications of the queue, and notices when it does not hear any more."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, MutableMapping
+from datetime import timedelta
+
+from pgqueuer.core.backoff import Backoff, jittered
+from pgqueuer.core.listeners import (
+    EventRouter,
+    PGNoticeEventListener,
+    default_event_router,
+    notice_callback,
+)
+from pgqueuer.core.logconfig import logger
+from pgqueuer.domain.errors import FailingListenerError
+from pgqueuer.domain.models import AnyEvent, Context, HealthCheckEvent
+from pgqueuer.domain.types import Channel, HealthCheckId, JobId
+from pgqueuer.ports.driver import ListenerRemover
+from pgqueuer.ports.repository import RepositoryPort
+
+CHECK_INTERVAL = 15.0
+CHECK_TIMEOUT = timedelta(seconds=10)
+
+
+async def check_listener(
+    queries: RepositoryPort,
+    pending: MutableMapping[HealthCheckId, asyncio.Future[HealthCheckEvent]],
+    timeout: timedelta,
+) -> HealthCheckEvent:
+    """Send a message round through the database.
+
+    Raises FailingListenerError when it does not come back within `timeout`.
+    """
+    check_id = HealthCheckId(uuid.uuid4())
+    answer: asyncio.Future[HealthCheckEvent] = asyncio.get_running_loop().create_future()
+    pending[check_id] = answer
+    try:
+        async with asyncio.timeout(timeout.total_seconds()):
+            await queries.notify_health_check(check_id)
+            return await answer
+    except TimeoutError as error:
+        raise FailingListenerError(
+            f"No notification came back within {timeout.total_seconds():g} s; check that the "
+            "connection may LISTEN (a pooler in transaction mode may not)"
+        ) from error
+    finally:
+        del pending[check_id]
+
+
+class QueueListener:
+    """Listens for as long as the worker runs.
+
+    `healthy` tells whether notifications can be relied on; while it is false the worker polls.
+    Any notification proves the listener, so a busy channel needs no checks.
+    """
+
+    def __init__(
+        self,
+        queries: RepositoryPort,
+        channel: Channel,
+        contexts: MutableMapping[JobId, Context],
+        pending: MutableMapping[HealthCheckId, asyncio.Future[HealthCheckEvent]],
+        on_change: Callable[[], None],
+    ) -> None:
+        self._queries = queries
+        self._channel = channel
+        self._pending = pending
+        self._on_change = on_change
+        self._route: EventRouter = default_event_router(
+            notice_event_queue=PGNoticeEventListener(),
+            canceled=contexts,
+            pending_health_check=pending,
+        )
+        self._callback = notice_callback(self._heard, on_operation=self._changed)
+        self._last_heard = 0.0
+        self.healthy = True
+
+    def _changed(self, operation: str) -> None:
+        self._last_heard = asyncio.get_running_loop().time()
+        if operation != "delete":
+            self._on_change()
+
+    def _heard(self, event: AnyEvent) -> None:
+        self._last_heard = asyncio.get_running_loop().time()
+        self._route(event)
+
+    async def start(self) -> None:
+        """Begin to listen; where that fails, the worker starts all the same and polls."""
+        try:
+            await self._queries.driver.add_listener(self._channel, self._callback)
+        except Exception as error:  # polling serves meanwhile
+            self._gone(error)
+
+    async def stop(self) -> None:
+        """Stop listening, where the driver can."""
+        driver = self._queries.driver
+        if isinstance(driver, ListenerRemover):
+            try:
+                await driver.remove_listener(self._channel, self._callback)
+            except Exception:
+                logger.warning("The listener could not be removed", exc_info=True)
+
+    async def watch(self, raise_on_failure: bool) -> None:
+        """Check for ever and listen anew after a failure.
+
+        Raises FailingListenerError at the first failure if `raise_on_failure`.
+        """
+        backoff = Backoff(first=1.0, longest=CHECK_INTERVAL)
+        while True:
+            await asyncio.sleep(jittered(CHECK_INTERVAL) if self.healthy else backoff.next_delay())
+            if self._heard_lately():
+                continue
+            try:
+                if not self.healthy:
+                    await self.stop()
+                    await self._queries.driver.add_listener(self._channel, self._callback)
+                await check_listener(self._queries, self._pending, CHECK_TIMEOUT)
+            except Exception as error:
+                if raise_on_failure:
+                    raise FailingListenerError(str(error)) from error
+                self._gone(error)
+            else:
+                self._back()
+                backoff.reset()
+
+    def _heard_lately(self) -> bool:
+        silence = asyncio.get_running_loop().time() - self._last_heard
+        return self.healthy and self._last_heard > 0 and silence < CHECK_INTERVAL
+
+    def _gone(self, error: Exception) -> None:
+        if self.healthy:
+            logger.warning(
+                "The listener on %s is gone, polling meanwhile: %s", self._channel, error
+            )
+        self.healthy = False
+        self._on_change()
+
+    def _back(self) -> None:
+        if not self.healthy:
+            logger.info("The listener on %s is back", self._channel)
+            self._on_change()
+        self.healthy = True

@@ -1,0 +1,38 @@
+"""Writes the outcomes of jobs in batches; a batch is what `flush_items` gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from pgqueuer.core.buffers import TimedOverflowBuffer
+from pgqueuer.domain.lifecycle import Settlement
+from pgqueuer.domain.types import JobId
+from pgqueuer.ports.repository import JobStore
+
+BATCH = 500
+LINGER = timedelta(milliseconds=50)
+"""How long an outcome waits for company. It keeps its lease meanwhile."""
+
+
+class SettleBuffer(TimedOverflowBuffer[Settlement]):
+    """Collects settlements and writes them; `on_settled(written, lost)` follows each batch."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        on_settled: Callable[[Sequence[Settlement], Sequence[JobId]], None],
+    ) -> None:
+        super().__init__(BATCH, timeout=LINGER)
+        self._store = store
+        self._on_settled = on_settled
+
+    async def flush_items(self, items: list[Settlement]) -> None:
+        """Write the outcomes; each is fenced by its owner, so that twice does no harm."""
+        lost = await self._store.settle(items)
+        self._on_settled(items, lost)
+
+    def replace_refused(self, item: Settlement, error: Exception) -> Settlement:
+        """The outcome without the traceback, which is all that a database could object to."""
+        return item if item.traceback is None else replace(item, traceback=None)

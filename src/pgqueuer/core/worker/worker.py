@@ -1,0 +1,358 @@
+"""The worker: claims while there is room, dispatches, settles, rests until something happens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, MutableMapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from pgqueuer.core.backoff import Backoff, jittered
+from pgqueuer.core.executors import AbstractEntrypointExecutor
+from pgqueuer.core.logconfig import logger
+from pgqueuer.core.tm import cancel_and_wait
+from pgqueuer.core.tracing import TracerGuard
+from pgqueuer.core.worker.claim import BatchSizer
+from pgqueuer.core.worker.dispatch import Dispatcher
+from pgqueuer.core.worker.lease import LeaseKeeper, Reaper
+from pgqueuer.core.worker.listener import QueueListener
+from pgqueuer.core.worker.options import RunOptions
+from pgqueuer.core.worker.settle import SettleBuffer
+from pgqueuer.core.worker.wakeup import Wakeup
+from pgqueuer.domain.errors import UnwrittenOutcomesError
+from pgqueuer.domain.lifecycle import (
+    DEFAULT_MAX_TAKEOVERS,
+    ClaimRequest,
+    EntrypointTerms,
+    Outlook,
+    ReapReport,
+    Settlement,
+)
+from pgqueuer.domain.models import Context, Job
+from pgqueuer.domain.types import JobId, QueueEntrypoint, QueueManagerId
+from pgqueuer.ports.driver import ConnectionLiveness
+from pgqueuer.ports.repository import RepositoryPort
+
+LULL = 0.1
+"""Seconds without news after which a worker asks how long it may rest."""
+
+SATURATED_POLL = 1.5
+UNHEARD_POLL = 1.0
+"""Seconds between looks while jobs wait for a seat, and while notifications can not be heard."""
+
+RELEASE_TIMEOUT = 5.0
+"""Seconds for putting jobs back when the run is canceled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerParts:
+    """What a queue manager lends to one run."""
+
+    queries: RepositoryPort
+    owner: QueueManagerId
+    executors: Mapping[QueueEntrypoint, AbstractEntrypointExecutor]
+    contexts: MutableMapping[JobId, Context]
+    resources: MutableMapping[str, object]
+    tracer: TracerGuard
+    shutdown: asyncio.Event
+    count_settled: Callable[[int], None]
+    shortest_poll: timedelta = field(default=timedelta(milliseconds=100))
+
+
+class Worker:
+    """One run of a queue manager.
+
+    `held` are the jobs whose lease is this worker's: those running, and those whose outcome is
+    not written yet.
+    """
+
+    def __init__(self, parts: WorkerParts, options: RunOptions, wakeup: Wakeup) -> None:
+        self._parts = parts
+        self._options = options
+        self._queries = parts.queries
+        self._wakeup = wakeup
+        self._terms = {name: _terms(executor) for name, executor in parts.executors.items()}
+        self._sizer = BatchSizer(options.batch_size)
+        self._held: dict[JobId, Job] = {}
+        self._suspects_wait = False
+        self._claim_failed = False
+        self._full = False
+        self._buffer = SettleBuffer(parts.queries, self._settled)
+        self._dispatcher = Dispatcher(
+            parts.executors, parts.contexts, parts.resources, parts.tracer, self._ended
+        )
+        timeout = options.heartbeat_timeout
+        self._leases = LeaseKeeper(
+            parts.queries, parts.owner, timeout, lambda: list(self._held), self._lease_lost
+        )
+        self._reaper = Reaper(parts.queries, parts.owner, timeout, self._terms, self._reaped)
+
+    async def run(
+        self, listener: QueueListener, *companions: Coroutine[object, object, None]
+    ) -> None:
+        """Work until shutdown, or in drain mode until there is nothing left.
+
+        `companions` run beside the work and are stopped with it.
+
+        Raises UnwrittenOutcomesError when outcomes could not be written, and whatever a background
+        part raised that the worker can not go on without. Cancellation puts the running jobs back.
+        """
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._buffer)
+            stack.push_async_callback(listener.stop)
+            await listener.start()
+            watch = await stack.enter_async_context(_Background(self._watch(listener)))
+            for part in (self._leases.run(), *companions):
+                await stack.enter_async_context(_Background(part))
+            try:
+                async with _Background(self._reaper.run()), _Background(self._heed_shutdown()):
+                    await self._work(listener, watch)
+                await self._dispatcher.idle()
+            except asyncio.CancelledError:
+                await self._put_back()
+                raise
+            finally:
+                await self._finish()
+            watch.check()
+
+    async def _heed_shutdown(self) -> None:
+        await self._parts.shutdown.wait()
+        self._wakeup.set()
+
+    async def _watch(self, listener: QueueListener) -> None:
+        fatal = self._options.shutdown_on_listener_failure and not self._options.drain
+        try:
+            await listener.watch(fatal)
+        finally:
+            if fatal:
+                self._wakeup.set()
+
+    async def _work(self, listener: QueueListener, watch: _Background) -> None:
+        """Claim and start jobs while there is room for them."""
+        backoff = Backoff()
+        while not (self._parts.shutdown.is_set() or watch.ended):
+            try:
+                if self._suspects_wait:
+                    await self._run_suspects()
+                if await self._step(listener):
+                    return
+                backoff.reset()
+            except Exception as error:
+                self._claim_failed = True
+                if self._closed():
+                    raise
+                if not backoff.failures:
+                    logger.warning("The queue can not be reached, trying again", exc_info=error)
+                await self._wakeup.wait(backoff.next_delay())
+
+    def _closed(self) -> bool:
+        driver = self._queries.driver
+        return isinstance(driver, ConnectionLiveness) and driver.closed
+
+    async def _step(self, listener: QueueListener) -> bool:
+        """One claim, or one rest; true when a drain is done."""
+        if self._claim_failed:
+            await self._queries.recover_claims(self._parts.owner, list(self._held))
+            self._claim_failed = False
+        self._wakeup.clear()
+        wanted = self._wanted()
+        self._full = wanted < 1
+        if self._full:
+            await self._wakeup.wait(None)
+            return False
+        jobs = await self._claim(wanted)
+        if len(jobs) == wanted:
+            return False
+        if self._options.drain and not jobs and await self._drained():
+            return True
+        await self._rest(listener)
+        return False
+
+    def _wanted(self) -> int:
+        capacity = self._options.capacity
+        if capacity is None:
+            return self._sizer.size
+        return min(self._sizer.size, capacity - self._dispatcher.running)
+
+    async def _claim(self, wanted: int, suspects: bool = False) -> list[Job]:
+        jobs = await self._queries.claim(
+            ClaimRequest(
+                owner=self._parts.owner,
+                batch_size=wanted,
+                entrypoints=self._terms,
+                suspects=suspects,
+            )
+        )
+        self._dispatcher.start([job for job in jobs if not self._still_running(job)])
+        self._sizer.watch(wanted, len(jobs))
+        # Let the jobs take their first step before the next claim.
+        await asyncio.sleep(0)
+        return jobs
+
+    def _still_running(self, job: Job) -> bool:
+        """Take the lease of `job`; tell whether an earlier delivery of it still runs here.
+
+        That happens when the event loop was blocked for longer than a lease. The running handler
+        then works under the new lease; if it was asked to stop, the job waits until it has.
+        """
+        running = self._dispatcher.runs(job.id)
+        if running and self._dispatcher.is_lost(job.id):
+            back = timedelta(seconds=UNHEARD_POLL)
+            self._buffer.add_nowait(
+                Settlement(job.id, job.queue_manager_id, "queued", delay=back, counts=False)
+            )
+        else:
+            self._held[job.id] = job
+        return running
+
+    async def _drained(self) -> bool:
+        """Whether nothing runs, everything is written and no job is queued."""
+        if self._dispatcher.running:
+            return False
+        await self._buffer.drain()
+        return not await self._queries.queued_work(list(self._terms))
+
+    async def _rest(self, listener: QueueListener) -> None:
+        """Wait for news; without any, ask what may be expected and wait for that."""
+        if await self._wakeup.wait(LULL):
+            return
+        outlook = await self._queries.outlook(self._terms)
+        while not outlook.ready and not self._parts.shutdown.is_set():
+            if await self._wakeup.wait(self._nap(outlook, listener)):
+                return
+            outlook = await self._queries.outlook(self._terms)
+
+    def _nap(self, outlook: Outlook, listener: QueueListener) -> float:
+        naps = [jittered(self._options.dequeue_timeout.total_seconds())]
+        if outlook.saturated:
+            naps.append(jittered(SATURATED_POLL))
+        if not listener.healthy:
+            naps.append(jittered(UNHEARD_POLL))
+        longest = max(min(naps), self._parts.shortest_poll.total_seconds())
+        if outlook.next_eligible is None:
+            return longest
+        return min(longest, max(outlook.next_eligible.total_seconds(), 0.001))
+
+    async def _run_suspects(self) -> None:
+        """Run jobs that worker after worker died with, each alone, so that only one is to blame.
+
+        Nothing else is claimed until the worker is empty and while a suspect is young. Where the
+        running jobs take longer than a lease, the next reap tries again.
+        """
+        self._suspects_wait = False
+        while await self._empty_soon() and not self._parts.shutdown.is_set():
+            if not await self._claim(1, suspects=True):
+                return
+
+    async def _empty_soon(self) -> bool:
+        try:
+            async with asyncio.timeout(self._options.heartbeat_timeout.total_seconds()):
+                await self._dispatcher.idle()
+                await self._buffer.drain()
+        except TimeoutError:
+            return False
+        return True
+
+    def _ended(self, job: Job, settlement: Settlement | None) -> None:
+        if settlement is None:
+            self._held.pop(job.id, None)
+        else:
+            self._buffer.add_nowait(settlement)
+            if job.slot is not None:
+                self._buffer.request_flush()
+        if self._full or (self._options.drain and not self._dispatcher.running):
+            self._wakeup.set()
+
+    def _settled(self, written: Sequence[Settlement], lost: Sequence[JobId]) -> None:
+        self._parts.count_settled(len(written) - len(lost))
+        news = False
+        for settlement in written:
+            job = self._held.pop(settlement.job_id, None)
+            news = (
+                news or settlement.status == "queued" or (job is not None and job.slot is not None)
+            )
+        for job_id in lost:
+            logger.warning("The outcome of job %s is dropped: its lease was lost", job_id)
+        if news:
+            self._wakeup.set()
+
+    def _lease_lost(self, job_id: JobId) -> None:
+        """A running job is no longer ours; an outcome on its way finds out by itself."""
+        self._dispatcher.lose(job_id)
+
+    def _reaped(self, report: ReapReport) -> None:
+        self._suspects_wait = self._suspects_wait or report.suspects
+        if report.requeued or report.suspects:
+            self._wakeup.set()
+
+    async def _put_back(self) -> None:
+        """Cancel what runs; each task's end puts its job back."""
+        self._dispatcher.cancel()
+        try:
+            async with asyncio.timeout(RELEASE_TIMEOUT):
+                await self._dispatcher.idle()
+        except TimeoutError:
+            logger.error(
+                "%s handler(s) ignore their cancellation; their jobs run again when the lease "
+                "expires",
+                self._dispatcher.running,
+            )
+
+    async def _finish(self) -> None:
+        """Write every outcome, or say which could not be written."""
+        async with _Background(self._buffer.drain()) as drain:
+            patience = self._options.heartbeat_timeout.total_seconds()
+            while not drain.ended and patience > 0 and not self._closed():
+                await drain.wait(LULL)
+                patience -= LULL
+            if not drain.ended:
+                raise UnwrittenOutcomesError(list(self._held))
+        if any(terms.concurrency_limit for terms in self._terms.values()):
+            await self._offer_seats()
+
+    async def _offer_seats(self) -> None:
+        """This worker takes the seats that it freed no more; tell the others."""
+        try:
+            await self._queries.notify_work()
+        except Exception:
+            logger.warning("Other workers could not be told of free seats", exc_info=True)
+
+
+class _Background:
+    """A part that runs beside the worker and is stopped with it; its own end is looked at."""
+
+    def __init__(self, part: Coroutine[object, object, None]) -> None:
+        self._part = part
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the part ended by itself."""
+        return self._task is not None and self._task.done()
+
+    def check(self) -> None:
+        """Raise what the part raised, if it ended."""
+        if self._task is not None and self._task.done():
+            self._task.result()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for the end of the part, `seconds` at most."""
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=seconds)
+
+    async def __aenter__(self) -> _Background:
+        self._task = asyncio.create_task(self._part)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            await cancel_and_wait(self._task)
+
+
+def _terms(executor: AbstractEntrypointExecutor) -> EntrypointTerms:
+    parameters = executor.parameters
+    return EntrypointTerms(
+        concurrency_limit=parameters.concurrency_limit,
+        max_takeovers=getattr(parameters, "max_takeovers", DEFAULT_MAX_TAKEOVERS),
+    )

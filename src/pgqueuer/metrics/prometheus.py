@@ -1,0 +1,99 @@
+"""The queue as Prometheus metrics, in the text exposition format 0.0.4."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from pgqueuer.domain.models import LogStatistics, QueueStatistics
+
+DEFAULT_LAST = timedelta(minutes=5)
+
+_LABEL_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+_HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
+
+
+@dataclass(frozen=True)
+class MetricNames:
+    """What the metrics are called."""
+
+    queue_count: str = "pgqueuer_queue_count"
+    log_count: str = "pgqueuer_logs_count"
+
+
+class StatisticsSource(Protocol):
+    """Where the numbers come from; any repository of the library will do."""
+
+    async def queue_size(self) -> list[QueueStatistics]: ...
+
+    async def log_statistics(
+        self, limit: int | None, last: timedelta | None = None
+    ) -> list[LogStatistics]: ...
+
+
+async def collect_metrics(
+    repository: StatisticsSource,
+    *,
+    metric_names: MetricNames | None = None,
+    last: timedelta = DEFAULT_LAST,
+) -> str:
+    """The text to answer a scrape with.
+
+    Jobs that are there now, and transitions of the last `last`, both by entrypoint and status.
+    The latter is a gauge, not a counter: it goes down when the queue does less.
+    """
+    names = metric_names or MetricNames()
+    lines = [
+        *aggregated_queue_statistics(await repository.queue_size(), names.queue_count),
+        *aggregated_log_statistics(
+            await repository.log_statistics(None, last), names.log_count, last
+        ),
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def aggregated_queue_statistics(
+    statistics: Iterable[QueueStatistics], metric_name: str = MetricNames.queue_count
+) -> Iterator[str]:
+    """The lines of the metric that counts jobs."""
+    yield from _header(metric_name, "Jobs in the queue now.")
+    yield from aggregated_statistics(statistics, metric_name)
+
+
+def aggregated_log_statistics(
+    statistics: Iterable[LogStatistics],
+    metric_name: str = MetricNames.log_count,
+    last: timedelta = DEFAULT_LAST,
+) -> Iterator[str]:
+    """The lines of the metric that counts transitions in a window."""
+    seconds = format(last.total_seconds(), "g")
+    yield from _header(metric_name, f"Jobs that entered a status in the last {seconds} seconds.")
+    yield from aggregated_statistics(statistics, metric_name)
+
+
+def aggregated_statistics(
+    statistics: Iterable[QueueStatistics | LogStatistics], metric_name: str
+) -> Iterator[str]:
+    """One sample line for each entrypoint and status, priorities and times summed up."""
+    totals: Counter[tuple[str, str]] = Counter()
+    for row in statistics:
+        totals[row.entrypoint, row.status] += row.count
+    for (entrypoint, status), total in sorted(totals.items()):
+        labels = {"aggregation": "sum", "entrypoint": entrypoint, "status": status}
+        yield prometheus_format(metric_name, labels, total)
+
+
+def prometheus_format(metric_name: str, labels: Mapping[str, str], value: float) -> str:
+    """One sample line, without a line end; label values are escaped."""
+    pairs = ",".join(
+        f'{name}="{str(label).translate(_LABEL_ESCAPES)}"' for name, label in labels.items()
+    )
+    return f"{metric_name}{{{pairs}}} {value}"
+
+
+def _header(metric_name: str, meaning: str) -> Iterator[str]:
+    yield f"# HELP {metric_name} {meaning.translate(_HELP_ESCAPES)}"
+    yield f"# TYPE {metric_name} gauge"

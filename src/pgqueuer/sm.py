@@ -1,0 +1,7 @@
+"""The manager of schedules."""
+
+from __future__ import annotations
+
+from pgqueuer.core.sm import SchedulerManager
+
+__all__ = ["SchedulerManager"]

@@ -1,0 +1,85 @@
+"""A PostgreSQL server for the run, and a fresh database for every test that asks for one.
+
+The server is the one that `PGQUEUER_TEST_DSN` names (its user must be allowed to create
+databases), else an embedded one in `.cache/`, which parallel runs share. Its binaries are those
+of `PGQUEUER_TEST_PG_BINDIR`, if that is set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from tests.support.postgres import FAST, TestPostgres, connected  # noqa: E402
+
+for variable in list(os.environ):
+    if variable.startswith("PG") and not variable.startswith("PGQUEUER_TEST_"):
+        del os.environ[variable]
+
+
+@pytest.fixture(scope="session")
+def pg() -> Iterator[TestPostgres]:
+    """The server: `admin_dsn`, `bindir` and `major`; `create()` and `drop()` for databases."""
+    named = os.environ.get("PGQUEUER_TEST_DSN")
+    if named:
+        with connected(named, None) as server:
+            server.drop_leftovers()
+            yield server
+        return
+    from pgqueuer.adapters import embedded
+
+    bindir = os.environ.get("PGQUEUER_TEST_PG_BINDIR")
+    with (
+        embedded.start(ROOT / ".cache" / "postgres", bindir=bindir, options=FAST) as share,
+        connected(share.dsn("postgres"), share.bindir) as server,
+    ):
+        server.drop_leftovers()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def queue_template(pg: TestPostgres) -> Iterator[str]:
+    """The name of a database that has the queue's schema and nobody connected."""
+    with pg.database() as name:
+        # In a thread: pytest-asyncio owns the event loop of this one.
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(asyncio.run, install_queue(pg.dsn(name))).result()
+        yield name
+
+
+async def install_queue(dsn: str) -> None:
+    """Installs the queue's schema with the default settings."""
+    import asyncpg
+    from pgqueuer.db import AsyncpgDriver
+
+    from pgqueuer.queries import Queries
+
+    connection = await asyncpg.connect(dsn)
+    try:
+        await Queries(AsyncpgDriver(connection)).install()
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+def dsn(pg: TestPostgres) -> Iterator[str]:
+    """The DSN of a fresh, empty database."""
+    with pg.database() as name:
+        yield pg.dsn(name)
+
+
+@pytest.fixture
+def queue_dsn(pg: TestPostgres, queue_template: str) -> Iterator[str]:
+    """The DSN of a fresh database with the queue's schema installed."""
+    with pg.database(queue_template) as name:
+        yield pg.dsn(name)
