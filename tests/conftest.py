@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -40,11 +41,19 @@ def pg() -> Iterator[TestPostgres]:
 
     bindir = os.environ.get("PGQUEUER_TEST_PG_BINDIR")
     with (
-        embedded.start(ROOT / ".cache" / "postgres", bindir=bindir, options=FAST) as share,
+        embedded.start(server_folder(), bindir=bindir, options=FAST) as share,
         connected(share.dsn("postgres"), share.bindir) as server,
     ):
         server.drop_leftovers()
         yield server
+
+
+def server_folder() -> Path:
+    """A folder in the repository, or in the temporary folder if this user can not write there."""
+    cache = ROOT / ".cache"
+    if os.access(cache if cache.exists() else ROOT, os.W_OK):
+        return cache / "postgres"
+    return Path(tempfile.gettempdir()) / f"pgqueuer-tests-{os.getuid()}"
 
 
 @pytest.fixture(scope="session")
@@ -60,8 +69,8 @@ def queue_template(pg: TestPostgres) -> Iterator[str]:
 async def install_queue(dsn: str) -> None:
     """Installs the queue's schema with the default settings."""
     import asyncpg
-    from pgqueuer.db import AsyncpgDriver
 
+    from pgqueuer.db import AsyncpgDriver
     from pgqueuer.queries import Queries
 
     connection = await asyncpg.connect(dsn)

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from pgqueuer import PgQueuer, QueueManager
+from pgqueuer.errors import FailingListenerError
 
 PATIENCE = 20.0
 """Seconds after which a condition that should come true counts as never."""
@@ -39,6 +40,19 @@ async def working(
             await asyncio.gather(task, return_exceptions=True)
     if not task.cancelled():
         task.result()
+
+
+async def listening(manager: QueueManager) -> None:
+    """Wait until the manager hears its own notifications, so that none from now on is missed."""
+
+    async def hears() -> bool:
+        try:
+            await manager.listener_healthy(timeout=seconds(0.5))
+        except FailingListenerError:
+            return False
+        return True
+
+    await until(hears)
 
 
 def seconds(value: float) -> timedelta:

@@ -96,7 +96,7 @@ async def connected_manager(
 async def snapshot(connection: asyncpg.Connection, schema: str = "public") -> Snapshot:
     """All that the catalogs say about one schema, in no order that matters."""
     return {
-        part: {name: value for name, value in await connection.fetch(query, schema)}
+        part: dict(await connection.fetch(query, schema))
         for part, query in PARTS.items()
     }
 

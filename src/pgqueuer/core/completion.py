@@ -20,9 +20,8 @@ from pgqueuer.ports.driver import Driver, ListenerRemover
 IDS_PER_QUERY: Final = 1_000
 
 POLL_SECONDS: Final = 0.075
-POLL_LOAD: Final = 4
-"""A pause is this many times as long as the queries before it, so that asking for many jobs takes
-at most a fifth of a connection."""
+"""The pause between looks, or as long as the last look took where that was longer: asking for very
+many jobs takes half of a connection at most."""
 
 
 class JobStatusSource(Protocol):
@@ -131,7 +130,7 @@ class CompletionWatcher:
         pause = None
         if self.refresh_interval is not None:
             longest = self.refresh_interval.total_seconds()
-            pause = jittered(min(max(POLL_SECONDS, elapsed * POLL_LOAD), longest))
+            pause = jittered(min(max(POLL_SECONDS, elapsed), longest))
         try:
             async with asyncio.timeout(pause):
                 await self._hint.wait()

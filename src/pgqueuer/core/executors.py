@@ -91,12 +91,14 @@ def _unpartial(obj: object) -> Any:
 
 
 def _resolve(annotation: object, namespace: dict[str, object]) -> object:
-    if not isinstance(annotation, str):
-        return annotation
-    try:
-        return eval(annotation, namespace)  # noqa: S307 - the program's own source
-    except Exception:  # whatever it is, it is no context
-        return None
+    # Twice, for a quoted annotation in a module whose annotations are all strings.
+    for _ in range(2):
+        if isinstance(annotation, str):
+            try:
+                annotation = eval(annotation, namespace)  # noqa: S307 - the program's own source
+            except Exception:  # noqa: BLE001 - whatever it is, it is no context
+                return None
+    return annotation
 
 
 @dataclass

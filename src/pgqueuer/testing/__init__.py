@@ -1,1 +1,5 @@
-"""Suites that say whether an implementation of a port does what the library relies on."""
+"""Suites that tell whether an implementation of a port does what the library relies on."""
+
+import pytest
+
+pytest.register_assert_rewrite("pgqueuer.testing._repository")

@@ -37,6 +37,7 @@ from pgqueuer.testing._repository.kit import Store
 from pgqueuer.testing._repository.leases import LeaseTests
 from pgqueuer.testing._repository.limits import LimitTests
 from pgqueuer.testing._repository.operations import OperationTests
+from pgqueuer.testing._repository.outlook import OutlookTests
 from pgqueuer.testing._repository.schedules import ScheduleTests
 from pgqueuer.testing._repository.settling import SettlingTests
 from pgqueuer.testing._repository.worker_calls import WorkerCallTests
@@ -51,6 +52,7 @@ class RepositoryConformance(
     LimitTests,
     SettlingTests,
     LeaseTests,
+    OutlookTests,
     WorkerCallTests,
     OperationTests,
     HistoryTests,

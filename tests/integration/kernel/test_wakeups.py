@@ -9,7 +9,7 @@ import pytest
 from pgqueuer import Job, Queries, QueueManager
 from pgqueuer.domain.lifecycle import ClaimRequest
 from pgqueuer.errors import FailingListenerError
-from tests.support.kernel import seconds, until, working
+from tests.support.kernel import listening, seconds, until, working
 
 LONG = seconds(600)
 
@@ -36,7 +36,7 @@ async def test_an_insert_wakes_an_idle_worker(connect, queries):
         ran.set()
 
     async with working(manager, dequeue_timeout=LONG):
-        await manager.listener_healthy()
+        await listening(manager)
         await queries.enqueue("job", None)
         await until(ran.is_set)
 
@@ -50,7 +50,7 @@ async def test_a_deferred_job_wakes_a_worker_that_rests(connect, queries):
         ran.set()
 
     async with working(manager, dequeue_timeout=LONG):
-        await manager.listener_healthy()
+        await listening(manager)
         await queries.enqueue("job", None, execute_after=seconds(0.5))
         await until(ran.is_set)
 
@@ -71,13 +71,13 @@ async def test_one_job_costs_each_of_eight_idle_workers_one_claim(connect, queri
             group.create_task(manager.run(dequeue_timeout=LONG))
         await until(lambda: all(claims))
         for manager in managers:
-            await manager.listener_healthy()
+            await listening(manager)
         before = sum(map(len, claims))
         await queries.enqueue("job", None)
         await until(lambda: len(ran) == 1)
         await until(lambda: _is_empty(queries))
         for manager in managers:
-            await manager.listener_healthy()
+            await listening(manager)
         after = sum(map(len, claims))
         for manager in managers:
             manager.shutdown.set()
@@ -100,7 +100,7 @@ async def test_settling_notifies_nobody(connect, queries, queue_dsn):
     await listener.add_listener("ch_pgqueuer", lambda *event: heard.append(event[-1]))
     async with working(manager):
         await until(lambda: _is_empty(queries))
-        await manager.listener_healthy()
+        await listening(manager)
         await until(lambda: any("health_check" in payload for payload in heard))
     await listener.close(timeout=5)
     assert not [payload for payload in heard if "table_changed" in payload]

@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from pgqueuer.adapters.cli.commands import BUILT_IN
 from pgqueuer.adapters.cli.failures import one_line_errors
@@ -21,6 +22,8 @@ __all__ = ["AppConfig", "OnConflictChoice", "VerifyMode", "app", "asyncio_run", 
 
 T = TypeVar("T")
 COMPLETE = "_PGQ_COMPLETE"
+OFFLINE = frozenset({"embedded", "plugins", "sql"})
+"""Commands that connect to nothing, so that no server is started for them."""
 
 
 class App(click.Group):
@@ -88,7 +91,13 @@ class App(click.Group):
     show_envvar=True,
     help="Use a PostgreSQL that is started for you.",
 )
-@click.option("--no-plugins", is_flag=True, help="Use bundled plugins only.")
+@click.option(
+    "--no-plugins",
+    is_flag=True,
+    expose_value=False,
+    callback=lambda _ctx, _param, given: _set("PGQUEUER_PLUGINS", "") if given else None,
+    help="Use bundled plugins only.",
+)
 @click.option(
     "--log-level",
     type=click.Choice(LOG_LEVELS, case_sensitive=False),
@@ -102,17 +111,15 @@ class App(click.Group):
     is_flag=True,
     is_eager=True,
     expose_value=False,
-    callback=lambda ctx, _, given: _show_version(ctx) if given else None,
+    callback=lambda ctx, _param, given: _show_version(ctx) if given else None,
     help="Show the version and exit.",
 )
 @click.pass_context
-def app(ctx: click.Context, /, *, embedded: bool, no_plugins: bool, **given: str | None) -> None:
+def app(ctx: click.Context, /, *, embedded: bool, **given: str | None) -> None:
     """A job queue on PostgreSQL."""
     ctx.obj = config = AppConfig(**given)
     _export(ctx, config)
-    if no_plugins:
-        os.environ["PGQUEUER_PLUGINS"] = ""
-    if embedded:
+    if embedded and _wants_embedded(ctx):
         from pgqueuer.adapters.embedded import join_for_process  # noqa: PLC0415
 
         join_for_process()
@@ -130,12 +137,25 @@ def _export(ctx: click.Context, config: AppConfig) -> None:
     _set("PGQUEUER_PREFIX", config.prefix)
     _set("PGQUEUER_SCHEMA", config.schema)
     _set("PGQUEUER_DRIVER", config.driver)
-    if ctx.get_parameter_source("pg_dsn") is click.core.ParameterSource.COMMANDLINE:
+    if _is_typed(ctx, "pg_dsn"):
         _set("PGDSN", config.pg_dsn)
         _set("PGQUEUER_DSN", config.pg_dsn)
     # What was not imported has nothing cached, and the import would slow down every --help.
     if (settings := sys.modules.get("pgqueuer.domain.settings")) is not None:
         settings.db_settings.cache_clear()
+
+
+def _wants_embedded(ctx: click.Context) -> bool:
+    if _is_typed(ctx, "pg_dsn"):
+        if _is_typed(ctx, "embedded"):
+            raise click.UsageError("--embedded and --pg-dsn exclude each other; give one", ctx)
+        return False
+    return ctx.invoked_subcommand not in OFFLINE
+
+
+def _is_typed(ctx: click.Context, name: str) -> bool:
+    """Whether an option is on the command line, not just in the environment."""
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def _set(name: str, value: str | None) -> None:

@@ -105,8 +105,11 @@ def run(
             param_hint="'--restart-delay'",
         )
     start_log(ctx, log_level)
-    announce_plugins()
+    plugins = installed_plugins().plugins
+    # Only now, as it puts the user's directory first on the path.
     manager_factory = load(ctx, factory, args)
+    used = [str(plugin) for plugin in plugins if plugin.status == "active"]
+    logger.info("Plugins: %s", ", ".join(used) or "none")
     from pgqueuer.adapters.cli import supervisor  # noqa: PLC0415 - after cheap mistakes are told
 
     asyncio_run(
@@ -126,12 +129,6 @@ def start_log(ctx: click.Context, level: str | None) -> None:
     chosen = level or config.log_level or "INFO"
     ctx.find_root().obj = replace(config, log_level=chosen)
     setup_fancy_logger(LogLevel(chosen))
-
-
-def announce_plugins() -> None:
-    """Log the plugins in use; they are looked up before the user's directory can shadow them."""
-    used = [str(plugin) for plugin in installed_plugins().plugins if plugin.status == "active"]
-    logger.info("Plugins: %s", ", ".join(used) or "none")
 
 
 def load(ctx: click.Context, ref: str, args: tuple[str, ...]) -> Callable[[], Any]:

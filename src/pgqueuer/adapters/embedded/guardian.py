@@ -158,14 +158,16 @@ def main(argument: str) -> None:
     plan = json.loads(argument)
     folder = plan["folder"]
     own_lock = try_hold(os.path.join(folder, "guardian.lock"))
-    if os.fork():
+    child = os.fork()
+    if child:
+        if own_lock is not None:
+            os.truncate(own_lock, os.pwrite(own_lock, f"{child}\n".encode(), 0))
         os._exit(0)
     os.setsid()
     if plan["command"]:
         launch(plan["command"], plan["inherited"], plan["user"], plan["group"])
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     if own_lock is not None:
-        os.truncate(own_lock, os.pwrite(own_lock, f"{os.getpid()}\n".encode(), 0))
         guard(folder, own_lock)
     os._exit(0)
 

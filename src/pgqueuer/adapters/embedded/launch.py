@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -25,26 +26,51 @@ def ensure_running(
     folder: Path, found: binaries.Binaries, user: ServerUser, options: Mapping[str, str]
 ) -> bool:
     """Whether the server had to be started; it answers then, and has the database."""
-    server_lock = guardian.try_hold(str(folder / "server.lock"))
-    if server_lock is None:
-        if not guardian.is_held(str(folder / "guardian.lock")):
-            spawn_guardian(folder, user)
-        wait_until_ready(folder)
-        return False
+    deadline = time.monotonic() + START_SECONDS
+    while (server_lock := guardian.try_hold(str(folder / "server.lock"))) is None:
+        if answers(folder):
+            if not guardian.is_held(str(folder / "guardian.lock")):
+                spawn_guardian(folder, user)
+            return False
+        # It starts for a user who was killed meanwhile, or its last processes are about to end.
+        if time.monotonic() > deadline:
+            raise failure(folder, "does not answer")
+        time.sleep(guardian.POLL_SECONDS)
     try:
-        # Nobody holds the lock, so the process that the file names is gone, reaped or not.
-        (folder / "data" / "postmaster.pid").unlink(missing_ok=True)
-        sockets = socket_folder(folder, user)
-        usable = binaries.reachable(found, user, folder if user.reaches(folder) else sockets)
-        cluster.ensure(folder, usable, user, durable=options.get("fsync") != "off")
-        with cluster.data_path(folder / "data", user) as path:
-            command = server_command(usable, path.argument, sockets, options)
-            spawn_guardian(folder, user, command, (*path.inherited, server_lock))
+        launch(folder, found, user, options, server_lock)
     finally:
         os.close(server_lock)
-    wait_until_ready(folder)
-    wire.create_database(socket_address(sockets), cluster.SUPERUSER, DATABASE)
+    wait_until_up(folder, deadline)
+    wire.create_database(socket_address(socket_in_use(folder)), cluster.SUPERUSER, DATABASE)
     return True
+
+
+def launch(
+    folder: Path,
+    found: binaries.Binaries,
+    user: ServerUser,
+    options: Mapping[str, str],
+    server_lock: int,
+) -> None:
+    """Makes the cluster if there is none, and hands PostgreSQL to the guardian to run."""
+    sockets = socket_folder(folder, user)
+    remove_stale_files(folder, sockets)
+    usable = binaries.reachable(found, user, folder if user.reaches(folder) else sockets)
+    cluster.ensure(folder, usable, user, durable=options.get("fsync") != "off")
+    with cluster.data_path(folder / "data", user) as path:
+        command = server_command(usable, path.argument, sockets, options)
+        spawn_guardian(folder, user, command, (*path.inherited, server_lock))
+
+
+def remove_stale_files(folder: Path, sockets: Path) -> None:
+    """Removes what a killed server left; nobody holds `server.lock`, so it is gone for sure.
+
+    PostgreSQL would believe the process id in these files: of a process that nobody reaped, as
+    in a container whose first process does not, or of a stranger who got the number since.
+    """
+    (folder / "data" / "postmaster.pid").unlink(missing_ok=True)
+    address = socket_address(sockets)
+    address.with_name(f"{address.name}.lock").unlink(missing_ok=True)
 
 
 def server_command(
@@ -98,17 +124,27 @@ def open_log(folder: Path, user: ServerUser) -> BinaryIO:
     return log
 
 
-def wait_until_ready(folder: Path) -> None:
-    """Waits until the server takes connections; one that ended instead is an error."""
-    deadline = time.monotonic() + START_SECONDS
-    while ready_lines(folder) is None:
-        ended = not guardian.is_held(str(folder / "server.lock"))
-        if ended or time.monotonic() > deadline:
-            raise EmbeddedPostgresError(
-                f"The embedded PostgreSQL in {folder} did not {'start' if ended else 'get ready'}. "
-                f"Its log, {folder / 'server.log'}, ends with:\n{log_tail(folder)}"
-            )
+def wait_until_up(folder: Path, deadline: float) -> None:
+    """Waits until the server answers; one that ended instead is an error."""
+    while not answers(folder):
+        if not guardian.is_held(str(folder / "server.lock")):
+            raise failure(folder, "did not start")
+        if time.monotonic() > deadline:
+            raise failure(folder, "did not get ready")
         time.sleep(guardian.POLL_SECONDS)
+
+
+def answers(folder: Path) -> bool:
+    """Whether the server says that it is ready and takes a connection.
+
+    What it said before it was killed counts for nothing.
+    """
+    lines = ready_lines(folder)
+    if lines is None:
+        return False
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex(str(socket_address(Path(lines[4])))) == 0
 
 
 def ready_lines(folder: Path) -> list[str] | None:
@@ -128,7 +164,10 @@ def socket_in_use(folder: Path) -> Path:
     return Path(lines[4])
 
 
-def log_tail(folder: Path) -> str:
-    """The last lines of the server's log."""
-    lines = (folder / "server.log").read_text(errors="replace").splitlines()
-    return "\n".join(lines[-10:])
+def failure(folder: Path, what: str) -> EmbeddedPostgresError:
+    """The error for a server that does not do what it should, with the end of its log."""
+    log = folder / "server.log"
+    tail = "\n".join(log.read_text(errors="replace").splitlines()[-10:])
+    return EmbeddedPostgresError(
+        f"The embedded PostgreSQL in {folder} {what}. Its log, {log}, ends with:\n{tail}"
+    )

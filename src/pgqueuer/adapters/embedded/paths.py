@@ -31,7 +31,8 @@ def base_folder(explicit: str | os.PathLike[str] | None = None) -> Path:
 
 def clusters(base: Path) -> list[Path]:
     """The folders of the clusters under `base`, the highest major version first."""
-    found = [folder for folder in base.glob("[0-9]*") if (folder / "data").is_dir()]
+    majors = [folder for folder in base.glob("[0-9]*") if folder.name.isdigit()]
+    found = [folder for folder in majors if (folder / "data").is_dir()]
     return sorted(found, key=lambda folder: int(folder.name), reverse=True)
 
 

@@ -24,6 +24,8 @@ from pgqueuer.adapters.embedded.paths import (
 )
 
 CONFLICTING_VARIABLES = (
+    "PGQUEUER_DSN",
+    "PGDSN",
     "PGCHANNELBINDING",
     "PGGSSENCMODE",
     "PGHOSTADDR",
@@ -170,7 +172,8 @@ def share_server(
 def join_for_process() -> EmbeddedServer:
     """Starts or joins the server, for this process until it ends.
 
-    Sets the libpq variables in `os.environ`, and removes those that would lead elsewhere.
+    Sets the libpq variables in `os.environ`, and removes those that would lead elsewhere, such
+    as `PGDSN` and `PGHOSTADDR`.
     """
     server = start()
     for name in CONFLICTING_VARIABLES:

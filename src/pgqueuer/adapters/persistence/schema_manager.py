@@ -27,6 +27,7 @@ __all__ = ["Divergence", "Plan", "SchemaManager"]
 
 SERIALIZATION_FAILURE = "40001"
 DEADLOCK_DETECTED = "40P01"
+INTERNAL_ERROR = "XX000"
 LOST_RACES = 200
 """More than there are steps from the oldest schema, so that only a standstill comes to this."""
 
@@ -152,8 +153,31 @@ class SchemaManager(StatementRunner):
         return bool(rows[0]["present"])
 
     async def _read_catalog(self) -> Catalog:
-        [row] = await self.driver.fetch(SchemaText(self.settings).catalog("catalog"))
-        return parse_catalog(str(row["document"]), str(row["fingerprint"]))
+        """The catalog as it was at one moment.
+
+        Functions such as pg_get_indexdef look past the snapshot of the statement that calls them:
+        while somebody changes the schema they fail, or the document is torn, and the next one is
+        not like it. So what counts is what is read twice in a row.
+        """
+        before: dict[str, object] | None = None
+        failure: Exception | None = None
+        for _ in range(LOST_RACES):
+            row, failure = await self._look_at_catalog()
+            if row is not None and row == before:
+                return parse_catalog(str(row["document"]), str(row["fingerprint"]))
+            before = row
+        raise RuntimeError(
+            "the schema changes all the time; try again when nobody else changes it"
+        ) from failure
+
+    async def _look_at_catalog(self) -> tuple[dict[str, object] | None, Exception | None]:
+        try:
+            [row] = await self.driver.fetch(SchemaText(self.settings).catalog("catalog"))
+        except Exception as error:
+            if code_of(error) != INTERNAL_ERROR:
+                raise
+            return None, error
+        return row, None
 
     def _plan(self, steps: Iterable[Step], live: Catalog) -> Plan:
         statements = tuple(statement for step in steps for statement in step)

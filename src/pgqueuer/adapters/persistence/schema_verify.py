@@ -115,6 +115,9 @@ class _Verification:
                 f"is {live.kind}, expected {declared.kind}",
                 "ALTER TABLE, by hand",
             )
+        if live.sequence == "integer" and live.type == declared.type and self.settings.widen_id:
+            detail = "its sequence ends at 2147483647"
+            yield self._divergence("column", name, "different", detail)
         if live.not_null != declared.not_null:
             detail = "may not be NULL" if live.not_null else "may be NULL"
             yield self._divergence("column", name, "different", detail)

@@ -1,5 +1,1 @@
 """The chapters of `RepositoryConformance`, one for each concern."""
-
-import pytest
-
-pytest.register_assert_rewrite(__name__)

@@ -78,9 +78,9 @@ class EnqueueTests(RepositoryKit):
     ) -> None:
         (job_id,) = await repository.enqueue(WORK, b"payload")
 
-        assert [(row.entrypoint, row.priority, row.status) for row in await repository.queue_size()] == [
-            (WORK, 0, "queued")
-        ]
+        assert [
+            (row.entrypoint, row.priority, row.status) for row in await repository.queue_size()
+        ] == [(WORK, 0, "queued")]
         job = await claim_one(repository, worker())
         assert (job.id, job.entrypoint, job.payload) == (job_id, WORK, b"payload")
         assert (job.priority, job.attempts, job.headers) == (0, 0, None)
@@ -125,9 +125,7 @@ class EnqueueTests(RepositoryKit):
 
         assert [job.id for job in await claim(repository, worker())] == ids[1:]
 
-    @pytest.mark.parametrize(
-        "payload", [None, b"", bytes(range(256)), b"{}", b"\\x00"], ids=repr
-    )
+    @pytest.mark.parametrize("payload", [None, b"", bytes(range(256)), b"{}", b"\\x00"], ids=repr)
     async def test_a_payload_comes_back_as_it_was(
         self, repository: Store, payload: bytes | None
     ) -> None:

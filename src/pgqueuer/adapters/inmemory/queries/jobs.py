@@ -6,8 +6,8 @@ from collections import Counter
 from datetime import timedelta
 from functools import cached_property
 
-from pgqueuer.adapters.inmemory.queries.leases import Leases
 from pgqueuer.adapters.inmemory.queries.table import job_of
+from pgqueuer.adapters.inmemory.queries.worker_calls import WorkerCalls
 from pgqueuer.adapters.persistence.bulk import BulkQueries
 from pgqueuer.adapters.persistence.enqueue import plan_enqueue
 from pgqueuer.adapters.persistence.query_helpers import NormedEnqueueParam
@@ -30,7 +30,7 @@ from pgqueuer.domain.types import (
 from pgqueuer.ports.tracing import TracingProtocol
 
 
-class Jobs(Leases, BulkQueries):
+class Jobs(WorkerCalls, BulkQueries):
     """What producers and operators do; `enqueue_many` comes from `BulkQueries`."""
 
     tracer: TracingProtocol | None

@@ -2,6 +2,7 @@
 -- With several entrypoints, the unlocked front of the backlog decides how many each may give, so
 -- that no more rows are locked than are claimed. The literal LIMIT bounds what the planner fears
 -- of a LIMIT $1, which would turn JIT on; a request for more is served by claiming again.
+-- The array of ids makes the planner look rows up by key, where a join may read the whole table.
 -- Suspects, taken over twice or more, are left to claim_suspect.sql.
 WITH front AS MATERIALIZED (
     SELECT head.entrypoint
@@ -51,8 +52,7 @@ claimed AS (
     UPDATE :"queue_table" AS job
     SET status = 'picked', updated = now(), heartbeat = now(), queue_manager_id = $3::uuid,
         slot = NULL
-    FROM candidates
-    WHERE job.id = candidates.id
+    WHERE job.id = ANY (ARRAY(SELECT candidates.id FROM candidates))
     RETURNING job.*
 ),
 

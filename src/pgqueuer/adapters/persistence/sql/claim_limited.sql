@@ -108,6 +108,7 @@ claimed AS (
         slot = seated.seat
     FROM seated
     WHERE job.id = seated.id
+        AND job.id = ANY (ARRAY(SELECT seated.id FROM seated))
     RETURNING job.*
 ),
 

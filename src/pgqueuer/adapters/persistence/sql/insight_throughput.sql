@@ -13,4 +13,4 @@ FROM (
 ) AS counted
 WHERE $1::interval IS NULL OR counted.created >= now() - $1::interval
 GROUP BY counted.entrypoint, counted.status
-ORDER BY counted.entrypoint, counted.status;
+ORDER BY counted.entrypoint, status;

@@ -14,4 +14,4 @@ FROM (
 ) AS counted
 WHERE counted.created >= now() - $1::interval
 GROUP BY bucket, counted.entrypoint, counted.status
-ORDER BY bucket, counted.entrypoint, counted.status;
+ORDER BY bucket, counted.entrypoint, status;

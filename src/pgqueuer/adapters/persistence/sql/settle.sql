@@ -1,4 +1,6 @@
 -- Writes the outcomes of picked jobs, each fenced by its owner; `lost` are those not owned.
+-- Only a picked job has an owner. The fence is written so that no index serves it: the planner knows
+-- nothing of how many jobs are picked, and must look the rows up by key.
 -- Finished jobs leave the queue, failed ones are parked, queued ones go back after their delay
 -- (adding $6 to their attempts), which is the only case that wakes other workers.
 WITH outcomes AS MATERIALIZED (
@@ -11,8 +13,9 @@ removed AS (
     DELETE FROM :"queue_table" AS job
     USING outcomes
     WHERE job.id = outcomes.id
-        AND job.status = 'picked'
-        AND job.queue_manager_id = outcomes.owner
+        AND job.id = ANY ($1::bigint[])
+        AND job.queue_manager_id IS NOT DISTINCT FROM outcomes.owner
+        AND outcomes.owner IS NOT NULL
         AND outcomes.status NOT IN ('queued', 'failed')
     RETURNING job.id, job.entrypoint, job.priority, outcomes.status, outcomes.traceback
 ),
@@ -31,8 +34,9 @@ kept AS (
         END
     FROM outcomes
     WHERE job.id = outcomes.id
-        AND job.status = 'picked'
-        AND job.queue_manager_id = outcomes.owner
+        AND job.id = ANY ($1::bigint[])
+        AND job.queue_manager_id IS NOT DISTINCT FROM outcomes.owner
+        AND outcomes.owner IS NOT NULL
         AND outcomes.status IN ('queued', 'failed')
     RETURNING job.id, job.entrypoint, job.priority, outcomes.status, outcomes.traceback
 ),

@@ -1,0 +1,249 @@
+"""Drivers over asyncpg: one connection, or a pool."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from pgqueuer.adapters.drivers.asyncpg_listener import PoolListener
+from pgqueuer.adapters.drivers.base import PostgresDriver
+from pgqueuer.adapters.drivers.session_options import SessionOptions
+from pgqueuer.core.backoff import Backoff
+from pgqueuer.core.logconfig import logger
+from pgqueuer.core.tm import cancel_and_wait
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from pgqueuer.adapters.drivers.session_options import AnyConnection
+
+_NAME_PART: Final = re.compile(r'"((?:[^"]|"")+)"|([^".]+)')
+
+
+class AsyncpgDriver(PostgresDriver):
+    """A driver over one asyncpg connection, which the caller made and closes.
+
+    Calls wait for each other. PGOPTIONS, which asyncpg ignores, is applied before the first
+    statement, unless the connection was opened with the same settings.
+    """
+
+    def __init__(self, connection: AnyConnection) -> None:
+        super().__init__()
+        self._connection = connection
+        self._lock = asyncio.Lock()
+        self._options = SessionOptions()
+        self._watched = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection was closed or lost."""
+        return self._connection.is_closed()
+
+    async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
+        """Run one statement and return its rows; none if it returns no rows."""
+        async with self._lock:
+            await self._options.apply(self._connection)
+            rows = await self._connection.fetch(query, *args)
+        return [dict(row) for row in rows]
+
+    async def execute(self, query: str, *args: object) -> str:
+        """Run a statement, or several if there are no `args`, and return the (last) status."""
+        async with self._lock:
+            await self._options.apply(self._connection)
+            return await self._connection.execute(query, *args)
+
+    async def copy_rows(
+        self,
+        table: str,
+        columns: Sequence[str],
+        types: Sequence[str],
+        rows: AsyncIterable[Sequence[object]] | Sequence[Sequence[object]],
+    ) -> int:
+        """Stream `rows` into `table` by one COPY and return their number.
+
+        asyncpg asks the server for the types and leaves `types` alone. `rows` must not use this
+        driver, which is busy until they end.
+        """
+        async with self._lock:
+            await self._options.apply(self._connection)
+            return await _copy_records(self._connection, table, columns, rows)
+
+    async def _listen(self, channel: str) -> None:
+        if not self._watched:
+            self._connection.add_termination_listener(self._lost)
+            self._watched = True
+        async with self._lock:
+            await self._connection.add_listener(channel, self._heard)
+
+    async def _unlisten(self, channel: str) -> None:
+        async with self._lock:
+            if not self._connection.is_closed():
+                await self._connection.remove_listener(channel, self._heard)
+
+    async def _leave(self) -> None:
+        await super()._leave()
+        if self._watched:
+            self._connection.remove_termination_listener(self._lost)
+            self._watched = False
+
+    def _heard(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
+        self._channels.deliver(channel, str(payload))
+
+    def _lost(self, _connection: object) -> None:
+        logger.error("The connection was lost; open a new one, and a new driver on it")
+        self._listening_changed(False)
+
+
+class AsyncpgPoolDriver(PostgresDriver):
+    """A driver over an asyncpg pool, which the caller made and closes.
+
+    The first listener takes a connection out of the pool for as long as the driver is entered.
+    Statements run on it too while it is free, because a connection that goes back to the pool
+    costs a round trip to reset it; others take one from the pool. When the listening connection
+    is lost, another one takes its place in the background.
+
+    PGOPTIONS, which asyncpg ignores, is applied to every connection, unless the pool opens them
+    with the same settings.
+    """
+
+    def __init__(self, pool: asyncpg.Pool[Any]) -> None:
+        super().__init__()
+        self._pool = pool
+        self._options = SessionOptions()
+        self._listener: PoolListener | None = None
+        self._replacing: asyncio.Task[None] | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether the pool was closed; a pool replaces connections that were lost."""
+        return self._pool.is_closing()
+
+    async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
+        """Run one statement and return its rows; none if it returns no rows."""
+        async with self._connection() as connection:
+            rows = await connection.fetch(query, *args)
+        return [dict(row) for row in rows]
+
+    async def execute(self, query: str, *args: object) -> str:
+        """Run a statement, or several if there are no `args`, and return the (last) status."""
+        async with self._connection() as connection:
+            return await connection.execute(query, *args)
+
+    async def copy_rows(
+        self,
+        table: str,
+        columns: Sequence[str],
+        types: Sequence[str],
+        rows: AsyncIterable[Sequence[object]] | Sequence[Sequence[object]],
+    ) -> int:
+        """Stream `rows` into `table` by one COPY and return their number.
+
+        asyncpg asks the server for the types and leaves `types` alone.
+        """
+        async with self._pooled() as connection:
+            return await _copy_records(connection, table, columns, rows)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncGenerator[AnyConnection]:
+        listener = self._listener
+        if listener is not None and listener.free:
+            async with listener.borrowed() as connection:
+                yield connection
+        else:
+            async with self._pooled() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def _pooled(self) -> AsyncGenerator[AnyConnection]:
+        async with self._pool.acquire() as connection:
+            await self._options.apply(connection)
+            yield connection
+
+    async def _listen(self, channel: str) -> None:
+        if self._pool.get_max_size() < 2:
+            raise RuntimeError(
+                "The pool has room for one connection and the listener takes it; "
+                "create the pool with max_size=2 or more"
+            )
+        if self._listener is None or self._listener.closed:
+            self._listener = await self._open_listener()
+        else:
+            await self._listener.listen(channel)
+
+    async def _unlisten(self, channel: str) -> None:
+        if self._listener is not None:
+            await self._listener.unlisten(channel)
+
+    async def _leave(self) -> None:
+        if self._replacing is not None:
+            await cancel_and_wait(self._replacing)
+        async with self._listener_change:
+            self._channels.clear()
+            listener, self._listener = self._listener, None
+            if listener is not None:
+                await listener.release()
+
+    async def _open_listener(self) -> PoolListener:
+        listener = await PoolListener.open(
+            self._pool, self._options, self._channels.deliver, self._lost
+        )
+        try:
+            for channel in self._channels.names:
+                await listener.listen(channel)
+        except BaseException:
+            listener.discard()
+            raise
+        return listener
+
+    def _lost(self, listener: PoolListener) -> None:
+        if listener is not self._listener:
+            return
+        self._listener = None
+        if self._pool.is_closing():
+            return
+        logger.warning("The connection that listens was lost; another one replaces it")
+        self._listening_changed(False)
+        self._replacing = asyncio.create_task(self._replace_listener())
+        self._tm.add(self._replacing)
+
+    async def _replace_listener(self) -> None:
+        backoff = Backoff()
+        while not self._pool.is_closing():
+            await asyncio.sleep(backoff.next_delay())
+            async with self._listener_change:
+                if self._listener is not None or not self._channels.names:
+                    return
+                try:
+                    self._listener = await self._open_listener()
+                except Exception as error:
+                    logger.warning("There is no connection to listen on yet", exc_info=error)
+                    continue
+            logger.info("Listening again, on a new connection")
+            self._listening_changed(True)
+            return
+
+
+async def _copy_records(
+    connection: AnyConnection,
+    table: str,
+    columns: Sequence[str],
+    rows: AsyncIterable[Sequence[object]] | Sequence[Sequence[object]],
+) -> int:
+    schema, name = _split_name(table)
+    status = await connection.copy_records_to_table(
+        name, schema_name=schema, columns=list(columns), records=rows
+    )
+    return int(status.rpartition(" ")[2])
+
+
+def _split_name(table: str) -> tuple[str | None, str]:
+    """SQL text such as ``"s"."t"`` as its names, because asyncpg quotes them itself."""
+    parts = [
+        quoted.replace('""', '"') or plain.lower() for quoted, plain in _NAME_PART.findall(table)
+    ]
+    if len(parts) > 2 or not parts:
+        raise ValueError(f"{table!r} is not a table, nor a schema and a table")
+    return (parts[0] if len(parts) == 2 else None), parts[-1]

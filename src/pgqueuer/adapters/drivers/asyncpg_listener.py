@@ -1,0 +1,131 @@
+"""The connection of a pool that listens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, Self
+
+from pgqueuer.core.logconfig import logger
+
+if TYPE_CHECKING:
+    import asyncpg
+    from asyncpg.pool import PoolConnectionProxy
+
+    from pgqueuer.adapters.drivers.session_options import SessionOptions
+
+
+class PoolListener:
+    """A connection that is kept out of the pool to listen, and lent for statements meanwhile.
+
+    `on_lost` is called once, when the connection ends by itself.
+    """
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool[Any],
+        connection: PoolConnectionProxy[Any],
+        deliver: Callable[[str, str], None],
+        on_lost: Callable[[Self], None],
+    ) -> None:
+        self._pool = pool
+        self._connection = connection
+        self._deliver = deliver
+        self._on_lost = on_lost
+        self._busy = asyncio.Lock()
+        self._channels: set[str] = set()
+        self._ended = False
+
+    @classmethod
+    async def open(
+        cls,
+        pool: asyncpg.Pool[Any],
+        options: SessionOptions,
+        deliver: Callable[[str, str], None],
+        on_lost: Callable[[Self], None],
+    ) -> Self:
+        """Take a connection out of the pool."""
+        connection = await pool.acquire()
+        listener = cls(pool, connection, deliver, on_lost)
+        try:
+            connection.add_termination_listener(listener._terminated)
+            await options.apply(connection)
+        except BaseException:
+            listener.discard()
+            raise
+        return listener
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is gone."""
+        # A pool takes a lost connection back before it tells the termination listeners.
+        return self._ended or not _is_open(self._connection)
+
+    @property
+    def free(self) -> bool:
+        """Whether a statement could run on it at once."""
+        return not self._busy.locked() and not self.closed
+
+    @asynccontextmanager
+    async def borrowed(self) -> AsyncGenerator[PoolConnectionProxy[Any]]:
+        """The connection for a statement; what is left of a transaction is rolled back."""
+        async with self._busy:
+            try:
+                yield self._connection
+            finally:
+                # Nothing is heard in a transaction. A pool rolls it back, too.
+                if not self.closed and self._connection.is_in_transaction():
+                    logger.warning("A transaction was left open; rolling it back")
+                    await self._connection.execute("ROLLBACK")
+
+    async def listen(self, channel: str) -> None:
+        """Deliver what is notified on `channel`."""
+        async with self._busy:
+            await self._connection.add_listener(channel, self._heard)
+        self._channels.add(channel)
+
+    async def unlisten(self, channel: str) -> None:
+        """Stop delivering what is notified on `channel`."""
+        async with self._busy:
+            if not self.closed:
+                await self._connection.remove_listener(channel, self._heard)
+        self._channels.discard(channel)
+
+    async def release(self) -> None:
+        """Give the connection back to the pool, without its listeners."""
+        self._ended = True
+        async with self._busy:
+            if not _is_open(self._connection):
+                return
+            try:
+                self._connection.remove_termination_listener(self._terminated)
+                for channel in self._channels:
+                    await self._connection.remove_listener(channel, self._heard)
+                await self._pool.release(self._connection)
+            except Exception:
+                logger.warning("The listening connection is closed uncleanly", exc_info=True)
+                self.discard()
+
+    def discard(self) -> None:
+        """End the connection at once; the pool makes a new one when it needs one."""
+        self._ended = True
+        if _is_open(self._connection):
+            self._connection.terminate()
+
+    def _heard(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
+        self._deliver(channel, str(payload))
+
+    def _terminated(self, _connection: object) -> None:
+        if not self._ended:
+            self._ended = True
+            self._on_lost(self)
+
+
+def _is_open(connection: PoolConnectionProxy[Any]) -> bool:
+    import asyncpg  # noqa: PLC0415
+
+    # A proxy whose connection went back to the pool raises, whatever it is asked.
+    with suppress(asyncpg.InterfaceError):
+        return not connection.is_closed()
+    return False

@@ -1,0 +1,130 @@
+"""What only the in-memory store does; the rest is in the conformance suite."""
+
+from __future__ import annotations
+
+import statistics
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from pgqueuer.adapters.inmemory import InMemoryDriver, InMemoryQueries
+from pgqueuer.adapters.inmemory.queries import percentile_cont
+from pgqueuer.domain.lifecycle import ClaimRequest, EntrypointTerms
+from pgqueuer.domain.settings import DBSettings
+from pgqueuer.ports.repository import RepositoryPort
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def queries():
+    return InMemoryQueries(InMemoryDriver())
+
+
+async def test_it_is_a_repository(queries):
+    assert isinstance(queries, RepositoryPort)
+
+
+async def test_every_schema_check_finds_what_it_looks_for(queries):
+    await queries.install()
+    await queries.upgrade()
+
+    assert await queries.has_table("t")
+    assert await queries.table_has_column("t", "c")
+    assert await queries.table_has_index("t", "i")
+    assert await queries.has_user_defined_enum("k", "e")
+    assert await queries.has_function("f")
+    assert await queries.has_trigger("t")
+
+
+async def test_uninstall_forgets_everything(queries):
+    await queries.enqueue("work", None)
+    await queries.aggregate_logs()
+    await queries.enqueue("work", None)
+    await queries.insert_schedule({("tick", "* * * * *"): MINUTE})
+
+    await queries.uninstall()
+
+    assert await queries.queue_size() == []
+    assert await queries.queue_log() == []
+    assert await queries.log_statistics(None) == []
+    assert await queries.peek_schedule() == []
+
+
+async def test_probes_count_jobs(queries):
+    await queries.enqueue(["work", "work", "other"], [None] * 3)
+    await queries.enqueue("work", None, execute_after=MINUTE)
+
+    assert await queries.queued_work(["work", "other", "work"]) == 4
+    assert await queries.eligible_queued_work(["work", "other"]) == 3
+
+
+async def test_a_job_under_a_limit_has_no_seat_number(queries):
+    await queries.enqueue("work", None)
+    terms = {"work": EntrypointTerms(concurrency_limit=1)}
+
+    (job,) = await queries.claim(ClaimRequest(owner=uuid4(), batch_size=1, entrypoints=terms))
+
+    assert job.slot is None
+
+
+async def test_what_is_handed_out_is_a_copy(queries):
+    (job_id,) = await queries.enqueue("work", None, headers={"a": [1]})
+    job = await queries.queue_job_by_id(job_id)
+    job.headers["a"].append(2)
+    job.priority = 9
+    (entry,) = await queries.queue_log()
+    entry.status = "deleted"
+
+    again = await queries.queue_job_by_id(job_id)
+    assert (again.headers, again.priority) == ({"a": [1]}, 0)
+    assert (await queries.queue_log())[0].status == "queued"
+
+
+async def test_two_stores_share_nothing(queries):
+    other = InMemoryQueries(InMemoryDriver())
+
+    await queries.enqueue("work", None)
+
+    assert await other.queue_size() == []
+
+
+async def test_its_channel_is_its_own(queries):
+    queries.use_channel("mine")
+
+    assert queries.qbe.settings.channel == "mine"
+    assert InMemoryQueries(InMemoryDriver()).qbe.settings.channel == DBSettings().channel
+
+
+async def test_a_tracer_adds_headers_and_its_failure_loses_no_job():
+    class Tracer:
+        def trace_publish(self, entrypoints):
+            for name in entrypoints:
+                if name == "broken":
+                    raise RuntimeError("a tracer failed")
+                yield {"trace": name}
+
+    queries = InMemoryQueries(InMemoryDriver(), Tracer())
+    (first,) = await queries.enqueue("work", None, headers={"mine": 1})
+    (second,) = await queries.enqueue("broken", None, headers={"mine": 2})
+
+    assert (await queries.queue_job_by_id(first)).headers == {"mine": 1, "trace": "work"}
+    assert (await queries.queue_job_by_id(second)).headers == {"mine": 2}
+
+
+@pytest.mark.parametrize("values", [[3.0], [1.0, 2.0], [5.0, 1.0, 4.0, 2.0]])
+def test_percentiles_interpolate_between_the_sorted_values(values):
+    assert percentile_cont(values, 0) == min(values)
+    assert percentile_cont(values, 0.5) == statistics.median(values)
+    assert percentile_cont(values, 1) == max(values)
+
+
+def test_percentiles_fall_between_their_neighbors():
+    assert percentile_cont([0, 10, 20, 30, 40], 0.95) == pytest.approx(38)
+    assert percentile_cont([0, 10], 0.25) == pytest.approx(2.5)
+
+
+def test_there_is_no_percentile_of_nothing():
+    with pytest.raises(ValueError, match="at least one"):
+        percentile_cont([], 0.5)
