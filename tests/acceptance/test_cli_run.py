@@ -198,15 +198,16 @@ def test_the_shutdown_timeout_puts_running_jobs_back(queue_dsn, here):
     assert statuses(queue_dsn) == [("slow", "log: queued"), ("slow", "queued")]
 
 
-def test_a_third_signal_ends_a_worker_whose_handler_will_not(queue_dsn, here):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_third_signal_ends_a_worker_whose_handler_will_not(queue_dsn, here, number):
     with pgq_running("run", "cli_worker:make", dsn=queue_dsn, cwd=here) as worker:
         assert pgq("queue", "stubborn", dsn=queue_dsn).code == 0
         worker.wait_for("stubborn started")
         for count in (1, 2):
-            worker.signal(signal.SIGTERM)
-            worker.wait_for("Signal 15 received", count=count)
-        worker.signal(signal.SIGTERM)
-        worker.wait()
+            worker.signal(number)
+            worker.wait_for(f"Signal {number.value} received", count=count)
+        worker.signal(number)
+        assert worker.wait() == -number
 
 
 def test_a_failing_worker_is_one_line_and_exit_1(queue_dsn, here):

@@ -78,14 +78,14 @@ async def test_what_is_missing_or_changed_is_seen_and_mended(queue_dsn: str, dam
         assert (await manager.plan_upgrade()).statements == ()
 
 
-@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
-async def test_names_that_need_quotes_are_mended_too(dsn: str, damage: str) -> None:
+@pytest.mark.parametrize("name", [name for name in DAMAGE if not name.startswith("column")][::3])
+async def test_names_that_need_quotes_are_mended_too(dsn: str, name: str) -> None:
     settings = DBSettings(prefix="Acme", db_schema="tenant")
     async with connected_manager(dsn, settings) as (manager, connection):
         await manager.install()
         whole = await snapshot(connection, "tenant")
         await connection.execute("SET search_path TO tenant")
-        await connection.execute(re.sub(r"\b((fn_|tg_)?pgqueuer\w*)", r'"Acme\1"', damage))
+        await connection.execute(re.sub(r"\b((fn_|tg_)?pgqueuer\w*)", r'"Acme\1"', DAMAGE[name]))
         await connection.execute("RESET search_path")
         assert {found.remedy for found in await manager.verify()} == {"pgq upgrade"}
         await manager.apply_upgrade()
@@ -104,7 +104,7 @@ async def test_a_missing_status_is_added(dsn: str, label: str) -> None:
         assert await manager.verify() == []
 
 
-@pytest.mark.parametrize("index", INDEXES)
+@pytest.mark.parametrize("index", list(INDEXES)[::4])
 @pytest.mark.parametrize("old_is_there", [True, False])
 async def test_an_interrupted_rebuild_is_finished(
     queue_dsn: str, index: str, old_is_there: bool

@@ -147,6 +147,7 @@ class PgQueuer:
         clean_old: bool = False,
         accepts_context: bool | None = None,
         *,
+        timezone: str | None = None,
         executor: str | None = None,
         executor_options: Mapping[str, object] | None = None,
     ) -> Callable[[ScheduleHandler], ScheduleHandler]:
@@ -157,6 +158,7 @@ class PgQueuer:
             executor_factory,
             clean_old,
             accepts_context,
+            timezone=timezone,
             executor=executor,
             executor_options=executor_options,
         )
@@ -188,7 +190,7 @@ class PgQueuer:
             )
         )
         queue.add_done_callback(lambda _: self.shutdown.set())
-        scheduler = asyncio.create_task(self.sm.run())
+        scheduler = asyncio.create_task(self.sm.run(heartbeat_timeout))
         try:
             await _first_failure_ends_all({queue, scheduler})
         finally:

@@ -96,7 +96,8 @@ def _resolve(annotation: object, namespace: dict[str, object]) -> object:
         if isinstance(annotation, str):
             try:
                 annotation = eval(annotation, namespace)  # noqa: S307 - the program's own source
-            except Exception:  # noqa: BLE001 - whatever it is, it is no context
+            except Exception:
+                # Whatever it is, it is no context.
                 return None
     return annotation
 

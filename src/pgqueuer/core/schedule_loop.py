@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
-from typing import Final, Protocol, cast
+from typing import Final
 
 from pgqueuer.core.agenda import Agenda
 from pgqueuer.core.executors import AbstractScheduleExecutor
@@ -19,12 +19,6 @@ from pgqueuer.ports.repository import RepositoryPort
 DEFAULT_STALE_AFTER: Final = timedelta(seconds=30)
 
 StartSchedule = Callable[[AbstractScheduleExecutor, Schedule], None]
-
-
-class _StaleAware(Protocol):
-    async def fetch_schedule(
-        self, entrypoints: dict[CronExpressionEntrypoint, timedelta], *, stale_after: timedelta
-    ) -> list[Schedule]: ...
 
 
 class ScheduleLoop:
@@ -97,19 +91,14 @@ class ScheduleLoop:
     async def _start_due(self) -> None:
         now, sent_at = self._agenda.now(), utc_now()
         times = {key: _next_time(executor, now) for key, executor in self._registry.items()}
-        picked = await self._fetch({key: due - now for key, due in times.items()})
+        picked = await self._queries.fetch_schedule(
+            {key: due - now for key, due in times.items()}, stale_after=self._stale_after
+        )
         self._agenda.picked(picked, sent_at)
         for schedule in picked:
             self._start(self._registry[_key(schedule)], schedule)
         own = frozenset(self._running)
         self._agenda.seen(await self._queries.peek_schedule(), times, own)
-
-    async def _fetch(self, delays: dict[CronExpressionEntrypoint, timedelta]) -> list[Schedule]:
-        if self._stale_after == DEFAULT_STALE_AFTER:
-            return await self._queries.fetch_schedule(delays)
-        # Repositories written for 1.x do not take the argument, and their 30 s are the default.
-        store = cast("_StaleAware", self._queries)
-        return await store.fetch_schedule(delays, stale_after=self._stale_after)
 
 
 def connection_is_gone(queries: RepositoryPort) -> bool:

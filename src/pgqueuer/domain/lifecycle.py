@@ -105,9 +105,11 @@ class Outlook:
 
     `ready`: jobs could be claimed right now. `saturated`: eligible jobs wait for a seat of their
     entrypoint's limit. `next_eligible`: time until the next deferred job is due (None: there is
-    none).
+    none). `other_limits`: entrypoints of which other workers hold more than our limit allows, so
+    that they must have declared another one.
     """
 
     ready: bool
     saturated: bool
     next_eligible: timedelta | None
+    other_limits: tuple[str, ...] = ()

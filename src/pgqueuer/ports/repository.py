@@ -192,7 +192,10 @@ class ScheduleRepositoryPort(Protocol):
     ) -> None: ...
 
     async def fetch_schedule(
-        self, entrypoints: dict[CronExpressionEntrypoint, timedelta]
+        self,
+        entrypoints: dict[CronExpressionEntrypoint, timedelta],
+        *,
+        stale_after: timedelta = timedelta(seconds=30),
     ) -> list[Schedule]: ...
 
     async def set_schedule_queued(self, ids: set[ScheduleId]) -> None: ...

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from collections import Counter
 
@@ -9,7 +10,7 @@ import pytest
 from pgqueuer import Job, PgQueuer, Queries, QueueManager
 from pgqueuer.domain.lifecycle import ClaimRequest, EntrypointTerms, Settlement
 from pgqueuer.types import QueueExecutionMode
-from tests.support.kernel import seconds, until, working
+from tests.support.kernel import listening, seconds, until, working
 
 DRAIN = QueueExecutionMode.drain
 
@@ -29,7 +30,9 @@ async def test_the_fleet_never_holds_more_than_the_limit(connect, queries, limit
             if not jobs:
                 await asyncio.sleep(0)
                 continue
-            rows = await own.driver.fetch("SELECT count(*) AS n FROM pgqueuer WHERE status = 'picked'")
+            rows = await own.driver.fetch(
+                "SELECT count(*) AS n FROM pgqueuer WHERE status = 'picked'"
+            )
             most = max(most, rows[0]["n"])
             assert await own.settle([Settlement(job.id, owner, "successful") for job in jobs]) == []
             left -= len(jobs)
@@ -62,9 +65,7 @@ async def test_a_seat_ends_with_the_claim(connect, queries):
     await queries.enqueue(["job"] * 4, [None] * 4)
 
     async def claim() -> Job:
-        (job,) = await queries.claim(
-            ClaimRequest(owner=owner, batch_size=4, entrypoints=terms)
-        )
+        (job,) = await queries.claim(ClaimRequest(owner=owner, batch_size=4, entrypoints=terms))
         return job
 
     for ending in ("queued", "failed", "successful"):
@@ -82,9 +83,14 @@ async def test_rows_picked_before_the_limit_was_declared_count(connect, queries)
     await queries.enqueue(["job"] * 5, [None] * 5)
     owner = uuid.uuid4()
     unlimited = {"job": EntrypointTerms()}
-    assert len(await queries.claim(ClaimRequest(owner=owner, batch_size=2, entrypoints=unlimited))) == 2
+    assert (
+        len(await queries.claim(ClaimRequest(owner=owner, batch_size=2, entrypoints=unlimited)))
+        == 2
+    )
     limited = {"job": EntrypointTerms(concurrency_limit=3)}
-    assert len(await queries.claim(ClaimRequest(owner=owner, batch_size=5, entrypoints=limited))) == 1
+    assert (
+        len(await queries.claim(ClaimRequest(owner=owner, batch_size=5, entrypoints=limited))) == 1
+    )
 
 
 async def test_a_freed_seat_is_taken_long_before_the_dequeue_timeout(connect, queries):
@@ -164,6 +170,26 @@ async def test_a_batch_size_that_is_given_is_the_most_that_one_claim_takes(conne
     await pgq.run(mode=DRAIN, batch_size=7)
     assert sum(sizes) == 100
     assert max(sizes) == 7
+
+
+async def test_workers_that_declare_different_limits_are_told_so_once(
+    connect, queries, caplog: pytest.LogCaptureFixture
+):
+    await queries.enqueue(["job"] * 9, [None] * 9)
+    generous = {"job": EntrypointTerms(concurrency_limit=5)}
+    request = ClaimRequest(owner=uuid.uuid4(), batch_size=9, entrypoints=generous)
+    assert len(await queries.claim(request)) == 5
+    manager = QueueManager(await connect())
+
+    @manager.entrypoint("job", concurrency_limit=2)
+    async def job(job: Job) -> None: ...
+
+    with caplog.at_level(logging.WARNING, logger="pgqueuer"):
+        async with working(manager):
+            await until(lambda: "declare the same limit" in caplog.text)
+            await queries.notify_work()
+            await listening(manager)
+    assert caplog.text.count("declare the same limit") == 1
 
 
 @pytest.mark.parametrize(

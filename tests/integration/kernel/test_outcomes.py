@@ -47,9 +47,7 @@ async def test_jobs_run_by_priority_then_by_age(connect, queries):
     async def one_by_one(job: Job) -> None:
         order.append(job.payload)
 
-    await queries.enqueue(
-        ["one_by_one"] * 4, [b"low", b"high", b"low2", b"high2"], [0, 9, 0, 9]
-    )
+    await queries.enqueue(["one_by_one"] * 4, [b"low", b"high", b"low2", b"high2"], [0, 9, 0, 9])
     await pgq.run(mode=DRAIN)
     assert order == [b"high", b"high2", b"low", b"low2"]
 

@@ -35,9 +35,7 @@ async def die_with(queries: Queries, entrypoint: str, count: int, suspects: bool
     )
 
 
-async def test_a_worker_that_lost_its_lease_changes_nothing_and_stops_its_handler(
-    connect, queries
-):
+async def test_a_worker_that_lost_its_lease_changes_nothing_and_stops_its_handler(connect, queries):
     manager = QueueManager(await connect())
     stopped = asyncio.Event()
 
@@ -245,9 +243,7 @@ async def test_a_worker_never_runs_a_job_twice_at_once_when_its_lease_ran_out(co
     (job_id,) = await queries.enqueue("job", None)
     async with working(manager, heartbeat_timeout=seconds(60)):
         await until(lambda: len(starts) == 1)
-        await queries.driver.execute(
-            "UPDATE pgqueuer SET heartbeat = now() - interval '1 hour'"
-        )
+        await queries.driver.execute("UPDATE pgqueuer SET heartbeat = now() - interval '1 hour'")
         report = await queries.reap(None, TERMS, seconds(60))
         assert report.requeued == 1
         await until(lambda: _picked_again(queries))

@@ -22,6 +22,7 @@ SETTINGS = {
     "defaults": {},
     "prefix": {"prefix": "acme_"},
     "upper-case prefix": {"prefix": "Acme"},
+    "longest prefix": {"prefix": "p" * 23},
     "schema": {"db_schema": "tenant"},
     "schema and prefix": {"db_schema": "tenant", "prefix": "Acme_"},
     "dotted names": {

@@ -265,8 +265,7 @@ async def test_the_first_signal_drains(number):
     assert not manager.canceled
 
 
-async def test_the_second_signal_cancels_and_a_third_would_act_as_usual():
-    before = signal.getsignal(signal.SIGTERM)
+async def test_the_second_signal_cancels_and_a_third_would_end_the_process():
     at_cancel = []
 
     async def stubborn(manager: Scripted) -> None:
@@ -284,14 +283,20 @@ async def test_the_second_signal_cancels_and_a_third_would_act_as_usual():
     os.kill(os.getpid(), signal.SIGTERM)
     await task
     assert manager.canceled
-    assert at_cancel == [before]
+    assert at_cancel == [signal.SIG_DFL]
     assert factory.cleaned_up == 1
 
 
-async def test_signal_handlers_are_gone_after_the_run():
-    before = signal.getsignal(signal.SIGTERM)
-    await run(Factory(Scripted(returns)))
-    assert signal.getsignal(signal.SIGTERM) == before
+async def test_signal_handlers_are_as_before_after_the_run():
+    def handler(number: int, frame: object) -> None:
+        pass
+
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        await run(Factory(Scripted(returns)))
+        assert signal.getsignal(signal.SIGTERM) is handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 async def test_a_loop_without_signal_handlers_costs_a_warning(monkeypatch, caplog):

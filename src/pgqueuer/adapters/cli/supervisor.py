@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -15,6 +15,7 @@ from contextlib import (
 )
 from datetime import timedelta
 from functools import partial
+from types import FrameType
 from typing import Any, TypeAlias, TypeVar
 
 from pgqueuer.adapters.cli.factories import load_factory, validate_factory_result
@@ -27,6 +28,7 @@ from pgqueuer.domain.types import QueueExecutionMode
 Manager: TypeAlias = PgQueuer | QueueManager | SchedulerManager
 ManagerFactory: TypeAlias = Callable[[], AbstractAsyncContextManager[Manager]]
 T = TypeVar("T")
+_Handler: TypeAlias = Callable[[int, FrameType | None], Any] | int | None
 _Work: TypeAlias = Callable[[Manager], Awaitable[None]]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -227,27 +229,28 @@ class _Stop:
 
 @contextmanager
 def _signals(stop: _Stop) -> Generator[None]:
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
     setup_signal_handlers(stop.shutdown, stop.abort)
     try:
         yield
     finally:
-        _reset_signal_handlers()
+        _reset_signal_handlers(before)
 
 
 def setup_signal_handlers(shutdown: asyncio.Event, abort: asyncio.Event | None = None) -> None:
     """Set `shutdown` at the first SIGINT or SIGTERM, and `abort` at the second.
 
-    After the second one the signals act as usual again, so that a third one ends the process.
-    Where the event loop can not handle signals, this only logs a warning.
+    After the second one the signals are not handled any more, so that a third one ends the
+    process. Where the event loop can not handle signals, this only logs a warning.
     """
 
     def receive(number: int) -> None:
-        logger.info("Signal %d received", number)
         if not shutdown.is_set():
             shutdown.set()
         elif abort is not None:
+            _reset_signal_handlers(dict.fromkeys(_SIGNALS, signal.SIG_DFL))
             abort.set()
-            _reset_signal_handlers()
+        logger.info("Signal %d received", number)
 
     loop = asyncio.get_running_loop()
     try:
@@ -257,11 +260,14 @@ def setup_signal_handlers(shutdown: asyncio.Event, abort: asyncio.Event | None =
         logger.warning("Signals will not stop this worker gracefully: %s", error or "no support")
 
 
-def _reset_signal_handlers() -> None:
+def _reset_signal_handlers(handlers: Mapping[signal.Signals, _Handler]) -> None:
+    """Put `handlers` in the place of those of the loop; nothing to do where it has none."""
     loop = asyncio.get_running_loop()
-    for number in _SIGNALS:
-        with suppress(NotImplementedError, RuntimeError, ValueError):
+    with suppress(NotImplementedError, RuntimeError, ValueError):
+        for number, handler in handlers.items():
             loop.remove_signal_handler(number)
+            if handler is not None:
+                signal.signal(number, handler)
 
 
 @asynccontextmanager

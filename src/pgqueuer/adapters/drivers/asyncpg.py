@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from pgqueuer.adapters.drivers.asyncpg_listener import PoolListener
+from pgqueuer.adapters.drivers.asyncpg_session import SessionOptions, is_open
 from pgqueuer.adapters.drivers.base import PostgresDriver
-from pgqueuer.adapters.drivers.session_options import SessionOptions
 from pgqueuer.core.backoff import Backoff
 from pgqueuer.core.logconfig import logger
 from pgqueuer.core.tm import cancel_and_wait
@@ -18,7 +18,7 @@ from pgqueuer.core.tm import cancel_and_wait
 if TYPE_CHECKING:
     import asyncpg
 
-    from pgqueuer.adapters.drivers.session_options import AnyConnection
+    from pgqueuer.adapters.drivers.asyncpg_session import AnyConnection
 
 _NAME_PART: Final = re.compile(r'"((?:[^"]|"")+)"|([^".]+)')
 
@@ -35,12 +35,11 @@ class AsyncpgDriver(PostgresDriver):
         self._connection = connection
         self._lock = asyncio.Lock()
         self._options = SessionOptions()
-        self._watched = False
 
     @property
     def closed(self) -> bool:
         """Whether the connection was closed or lost."""
-        return self._connection.is_closed()
+        return not is_open(self._connection)
 
     async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
         """Run one statement and return its rows; none if it returns no rows."""
@@ -72,22 +71,16 @@ class AsyncpgDriver(PostgresDriver):
             return await _copy_records(self._connection, table, columns, rows)
 
     async def _listen(self, channel: str) -> None:
-        if not self._watched:
-            self._connection.add_termination_listener(self._lost)
-            self._watched = True
         async with self._lock:
             await self._connection.add_listener(channel, self._heard)
+        self._connection.add_termination_listener(self._lost)
 
     async def _unlisten(self, channel: str) -> None:
         async with self._lock:
-            if not self._connection.is_closed():
+            if is_open(self._connection):
+                if not self._channels.names:
+                    self._connection.remove_termination_listener(self._lost)
                 await self._connection.remove_listener(channel, self._heard)
-
-    async def _leave(self) -> None:
-        await super()._leave()
-        if self._watched:
-            self._connection.remove_termination_listener(self._lost)
-            self._watched = False
 
     def _heard(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
         self._channels.deliver(channel, str(payload))
@@ -159,7 +152,7 @@ class AsyncpgPoolDriver(PostgresDriver):
     @asynccontextmanager
     async def _pooled(self) -> AsyncGenerator[AnyConnection]:
         async with self._pool.acquire() as connection:
-            await self._options.apply(connection)
+            await self._options.apply_anew(connection)
             yield connection
 
     async def _listen(self, channel: str) -> None:
@@ -168,35 +161,33 @@ class AsyncpgPoolDriver(PostgresDriver):
                 "The pool has room for one connection and the listener takes it; "
                 "create the pool with max_size=2 or more"
             )
-        if self._listener is None or self._listener.closed:
-            self._listener = await self._open_listener()
-        else:
+        if self._listener is not None and not self._listener.closed:
             await self._listener.listen(channel)
+            return
+        self._listener = await self._open_listener()
 
     async def _unlisten(self, channel: str) -> None:
         if self._listener is not None:
             await self._listener.unlisten(channel)
+        if not self._channels.names and not self._entered:
+            await self._release_listener()
 
     async def _leave(self) -> None:
         if self._replacing is not None:
             await cancel_and_wait(self._replacing)
         async with self._listener_change:
             self._channels.clear()
-            listener, self._listener = self._listener, None
-            if listener is not None:
-                await listener.release()
+            await self._release_listener()
+
+    async def _release_listener(self) -> None:
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            await listener.release()
 
     async def _open_listener(self) -> PoolListener:
-        listener = await PoolListener.open(
-            self._pool, self._options, self._channels.deliver, self._lost
+        return await PoolListener.open(
+            self._pool, self._options, self._channels.names, self._channels.deliver, self._lost
         )
-        try:
-            for channel in self._channels.names:
-                await listener.listen(channel)
-        except BaseException:
-            listener.discard()
-            raise
-        return listener
 
     def _lost(self, listener: PoolListener) -> None:
         if listener is not self._listener:
@@ -213,17 +204,28 @@ class AsyncpgPoolDriver(PostgresDriver):
         backoff = Backoff()
         while not self._pool.is_closing():
             await asyncio.sleep(backoff.next_delay())
+            try:
+                await self._listen_again()
+            except Exception as error:
+                logger.warning("There is no connection to listen on yet", exc_info=error)
+            else:
+                return
+
+    async def _listen_again(self) -> None:
+        # Opened before the lock is taken: it may last, and nobody should wait for it to leave.
+        listener = await self._open_listener()
+        try:
             async with self._listener_change:
-                if self._listener is not None or not self._channels.names:
-                    return
-                try:
-                    self._listener = await self._open_listener()
-                except Exception as error:
-                    logger.warning("There is no connection to listen on yet", exc_info=error)
-                    continue
-            logger.info("Listening again, on a new connection")
-            self._listening_changed(True)
-            return
+                if self._listener is None and self._channels.names:
+                    await listener.listen(*self._channels.names)
+                    self._listener = listener
+                else:
+                    await listener.release()
+        except BaseException:
+            listener.discard()
+            raise
+        logger.info("Listening again, on another connection")
+        self._listening_changed(True)
 
 
 async def _copy_records(

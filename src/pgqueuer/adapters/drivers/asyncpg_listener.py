@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
+from pgqueuer.adapters.drivers.asyncpg_session import is_open
 from pgqueuer.core.logconfig import logger
 
 if TYPE_CHECKING:
     import asyncpg
     from asyncpg.pool import PoolConnectionProxy
 
-    from pgqueuer.adapters.drivers.session_options import SessionOptions
+    from pgqueuer.adapters.drivers.asyncpg_session import SessionOptions
 
 
 class PoolListener:
@@ -42,15 +43,17 @@ class PoolListener:
         cls,
         pool: asyncpg.Pool[Any],
         options: SessionOptions,
+        channels: Iterable[str],
         deliver: Callable[[str, str], None],
         on_lost: Callable[[Self], None],
     ) -> Self:
-        """Take a connection out of the pool."""
+        """Take a connection out of the pool and listen on the channels, or raise."""
         connection = await pool.acquire()
         listener = cls(pool, connection, deliver, on_lost)
         try:
             connection.add_termination_listener(listener._terminated)
-            await options.apply(connection)
+            await options.apply_anew(connection)
+            await listener.listen(*channels)
         except BaseException:
             listener.discard()
             raise
@@ -60,7 +63,7 @@ class PoolListener:
     def closed(self) -> bool:
         """Whether the connection is gone."""
         # A pool takes a lost connection back before it tells the termination listeners.
-        return self._ended or not _is_open(self._connection)
+        return self._ended or not is_open(self._connection)
 
     @property
     def free(self) -> bool:
@@ -79,11 +82,13 @@ class PoolListener:
                     logger.warning("A transaction was left open; rolling it back")
                     await self._connection.execute("ROLLBACK")
 
-    async def listen(self, channel: str) -> None:
-        """Deliver what is notified on `channel`."""
+    async def listen(self, *channels: str) -> None:
+        """Deliver what is notified on the channels."""
         async with self._busy:
-            await self._connection.add_listener(channel, self._heard)
-        self._channels.add(channel)
+            for channel in channels:
+                if channel not in self._channels:
+                    await self._connection.add_listener(channel, self._heard)
+                    self._channels.add(channel)
 
     async def unlisten(self, channel: str) -> None:
         """Stop delivering what is notified on `channel`."""
@@ -96,7 +101,7 @@ class PoolListener:
         """Give the connection back to the pool, without its listeners."""
         self._ended = True
         async with self._busy:
-            if not _is_open(self._connection):
+            if not is_open(self._connection):
                 return
             try:
                 self._connection.remove_termination_listener(self._terminated)
@@ -110,7 +115,7 @@ class PoolListener:
     def discard(self) -> None:
         """End the connection at once; the pool makes a new one when it needs one."""
         self._ended = True
-        if _is_open(self._connection):
+        if is_open(self._connection):
             self._connection.terminate()
 
     def _heard(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
@@ -120,12 +125,3 @@ class PoolListener:
         if not self._ended:
             self._ended = True
             self._on_lost(self)
-
-
-def _is_open(connection: PoolConnectionProxy[Any]) -> bool:
-    import asyncpg  # noqa: PLC0415
-
-    # A proxy whose connection went back to the pool raises, whatever it is asked.
-    with suppress(asyncpg.InterfaceError):
-        return not connection.is_closed()
-    return False

@@ -144,10 +144,12 @@ class JobQueries(StatementRunner):
             list(entrypoints),
             [terms.concurrency_limit for terms in entrypoints.values()],
         )
+        other = row["other_limits"]
         return Outlook(
             ready=bool(row["ready"]),
             saturated=bool(row["saturated"]),
             next_eligible=_interval(row["next_eligible"]),
+            other_limits=tuple(map(str, other)) if isinstance(other, list) else (),
         )
 
     async def dequeue(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from pgqueuer.core.buffers import TimedOverflowBuffer
+from pgqueuer.core.salvage import storable
 from pgqueuer.domain.lifecycle import Settlement
 from pgqueuer.domain.types import JobId
 from pgqueuer.ports.repository import JobStore
@@ -34,5 +35,7 @@ class SettleBuffer(TimedOverflowBuffer[Settlement]):
         self._on_settled(items, lost)
 
     def replace_refused(self, item: Settlement, error: Exception) -> Settlement:
-        """The outcome without the traceback, which is all that a database could object to."""
-        return item if item.traceback is None else replace(item, traceback=None)
+        """The outcome with a traceback that any database takes, as nothing else is foreign text."""
+        if item.traceback is None:
+            return item
+        return replace(item, traceback=storable(item.traceback))

@@ -78,6 +78,7 @@ class Worker:
         self._suspects_wait = False
         self._claim_failed = False
         self._full = False
+        self._warned: set[str] = set()
         self._buffer = SettleBuffer(parts.queries, self._settled)
         self._dispatcher = Dispatcher(
             parts.executors, parts.contexts, parts.resources, parts.tracer, self._ended
@@ -217,11 +218,23 @@ class Worker:
         """Wait for news; without any, ask what may be expected and wait for that."""
         if await self._wakeup.wait(LULL):
             return
-        outlook = await self._queries.outlook(self._terms)
+        outlook = await self._look()
         while not outlook.ready and not self._parts.shutdown.is_set():
             if await self._wakeup.wait(self._nap(outlook, listener)):
                 return
-            outlook = await self._queries.outlook(self._terms)
+            outlook = await self._look()
+
+    async def _look(self) -> Outlook:
+        outlook = await self._queries.outlook(self._terms)
+        for entrypoint in set(outlook.other_limits) - self._warned:
+            self._warned.add(entrypoint)
+            logger.warning(
+                "Other workers hold more jobs of %s than its concurrency_limit of %s here; "
+                "declare the same limit everywhere, as the highest one counts",
+                entrypoint,
+                self._terms[QueueEntrypoint(entrypoint)].concurrency_limit,
+            )
+        return outlook
 
     def _nap(self, outlook: Outlook, listener: QueueListener) -> float:
         naps = [jittered(self._options.dequeue_timeout.total_seconds())]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pgqueuer.adapters.inmemory.queries.backlog import Row
@@ -14,41 +15,55 @@ from pgqueuer.domain.types import JOB_STATUS, JobId, QueueEntrypoint
 StatisticsKey = tuple[datetime, QueueEntrypoint, int, JOB_STATUS]
 """What is counted: second, entrypoint, priority and status."""
 
+RETAINED = 250_000
+"""So many of the newest transitions are remembered at least; older ones are only counted."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One transition; `traceback` is JSON text, as a database would keep it."""
+
+    created: datetime
+    job_id: JobId
+    status: JOB_STATUS
+    priority: int
+    entrypoint: QueueEntrypoint
+    traceback: str | None
+    aggregated: bool = False
+
 
 class History:
     """Every transition once, in order; `counts` has those that were folded."""
 
-    def __init__(self) -> None:
-        self.entries: list[Log] = []
+    def __init__(self, retained: int = RETAINED) -> None:
+        self.entries: list[Entry] = []
+        self.unfolded: list[Entry] = []
         self.counts: Counter[StatisticsKey] = Counter()
-        self.unfolded: list[Log] = []
-        self._of_job: defaultdict[JobId, list[Log]] = defaultdict(list)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self.counts.clear()
-        self.forget(lambda entry: True)
+        self._of_job: defaultdict[JobId, list[Entry]] = defaultdict(list)
+        self._retained = retained
 
     def record(self, row: Row, traceback: TracebackRecord | None) -> None:
         """Log the status that `row` has now."""
-        entry = Log.model_construct(
+        entry = Entry(
             created=utc_now(),
             job_id=row.id,
             status=row.status,
             priority=row.priority,
             entrypoint=row.entrypoint,
-            traceback=traceback and _as_stored(traceback),
-            aggregated=False,
+            traceback=None if traceback is None else traceback_json(traceback),
         )
         self.entries.append(entry)
         self.unfolded.append(entry)
         self._of_job[row.id].append(entry)
+        if len(self.entries) > 2 * self._retained:
+            self.fold()
+            self._keep(self.entries[-self._retained :])
 
-    def of_job(self, job_id: JobId) -> list[Log]:
+    def of_job(self, job_id: JobId) -> Sequence[Entry]:
         """The transitions of one job, oldest first."""
-        return self._of_job.get(job_id, [])
+        return self._of_job.get(job_id, ())
 
-    def jobs(self) -> Iterable[list[Log]]:
+    def jobs(self) -> Iterable[Sequence[Entry]]:
         """The transitions of each job, oldest first."""
         return self._of_job.values()
 
@@ -68,15 +83,36 @@ class History:
             self.counts[second, entry.entrypoint, entry.priority, entry.status] += 1
         self.unfolded.clear()
 
-    def forget(self, unwanted: Callable[[Log], bool]) -> None:
-        """Drop entries of the log; what they counted for stays."""
-        self.entries = [entry for entry in self.entries if not unwanted(entry)]
-        self.unfolded = [entry for entry in self.unfolded if not unwanted(entry)]
+    def forget(self, unwanted: Callable[[str], bool]) -> None:
+        """Drop the transitions of these entrypoints; those that were counted stay counted."""
+        self._keep([entry for entry in self.entries if not unwanted(entry.entrypoint)])
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.counts.clear()
+        self._keep([])
+
+    def _keep(self, entries: list[Entry]) -> None:
+        self.entries = entries
+        self.unfolded = [entry for entry in entries if not entry.aggregated]
         self._of_job.clear()
-        for entry in self.entries:
+        for entry in entries:
             self._of_job[entry.job_id].append(entry)
 
 
-def _as_stored(traceback: TracebackRecord) -> TracebackRecord:
-    """A copy that went through JSON, as a database would hand it back."""
-    return TracebackRecord.model_validate_json(traceback_json(traceback))
+def as_logs(entries: Iterable[Entry]) -> list[Log]:
+    """The transitions as readers see them."""
+    return [
+        Log(
+            created=entry.created,
+            job_id=entry.job_id,
+            status=entry.status,
+            priority=entry.priority,
+            entrypoint=entry.entrypoint,
+            traceback=None
+            if entry.traceback is None
+            else TracebackRecord.model_validate_json(entry.traceback),
+            aggregated=entry.aggregated,
+        )
+        for entry in entries
+    ]

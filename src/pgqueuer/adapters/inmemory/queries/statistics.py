@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from pgqueuer.adapters.inmemory.queries.base import InMemoryBase
+from pgqueuer.adapters.inmemory.queries.history import as_logs
 from pgqueuer.domain.models import (
     JobDurationStats,
     JobStatusRow,
@@ -25,7 +26,7 @@ class Statistics(InMemoryBase):
 
     async def queue_log(self) -> list[Log]:
         """Every transition, oldest first."""
-        return _copies(self._history.entries)
+        return as_logs(self._history.entries)
 
     async def job_status(self, ids: list[JobId]) -> list[JobStatusRow]:
         """The newest status of each job that the log knows."""
@@ -37,12 +38,12 @@ class Statistics(InMemoryBase):
 
     async def job_log_history(self, job_id: JobId, limit: int = 100) -> list[Log]:
         """The newest transitions of a job, newest first."""
-        return _copies(self._history.of_job(job_id)[::-1][:limit])
+        return as_logs(self._history.of_job(job_id)[::-1][:limit])
 
     async def exception_logs(self, limit: int = 100) -> list[Log]:
         """The newest log rows of jobs that an exception ended."""
         ended = [entry for entry in self._history.entries if entry.status == "exception"]
-        return _copies(ended[::-1][:limit])
+        return as_logs(ended[::-1][:limit])
 
     async def aggregate_logs(self) -> None:
         """Fold the log into the statistics."""
@@ -116,7 +117,7 @@ class Statistics(InMemoryBase):
 
     async def clear_queue_log(self, entrypoint: str | list[str] | None = None) -> None:
         """Forget the transitions of these entrypoints, or all."""
-        self._history.forget(lambda entry: _concerns(entry.entrypoint, entrypoint))
+        self._history.forget(lambda name: _concerns(name, entrypoint))
 
 
 _OUTCOMES: frozenset[JOB_STATUS] = frozenset({"successful", "exception", "canceled", "failed"})
@@ -134,10 +135,6 @@ def percentile_cont(values: Sequence[float], fraction: float) -> float:
     below = int(position)
     above = min(below + 1, len(ordered) - 1)
     return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
-
-
-def _copies(entries: Sequence[Log]) -> list[Log]:
-    return [entry.model_copy() for entry in entries]
 
 
 def _concerns(name: str, entrypoint: str | list[str] | None) -> bool:

@@ -5,13 +5,11 @@ WITH bucket AS (
     GROUP BY priority, date_trunc('sec', timezone('UTC', created)), status, entrypoint
     HAVING count(*) > 1
 ),
-
 surplus AS (
     DELETE FROM :"statistics_table" AS counted
     USING bucket
     WHERE counted.id = ANY (bucket.ids) AND counted.id <> bucket.kept
 )
-
 UPDATE :"statistics_table" AS counted
 SET count = bucket.total
 FROM bucket

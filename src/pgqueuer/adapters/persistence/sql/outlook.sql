@@ -1,12 +1,11 @@
 -- What a worker with the entrypoints $1 and their limits $2 (0: none) may expect: whether it could
--- claim now, whether jobs wait only for a seat, and the time until the next deferred job is due.
+-- claim now, whether jobs wait only for a seat, the time until the next deferred job is due, and
+-- the entrypoints of which other workers hold more than our limit allows.
 WITH backlog AS MATERIALIZED (
     SELECT
-        terms.seats = 0 OR terms.seats > (
-            SELECT count(*)
-            FROM :"queue_table" AS job
-            WHERE job.status = 'picked' AND job.entrypoint = terms.entrypoint AND terms.seats > 0
-        ) AS has_room,
+        terms.entrypoint,
+        terms.seats = 0 OR taken.number < terms.seats AS has_room,
+        terms.seats > 0 AND taken.beyond AS has_other_limit,
         EXISTS (
             SELECT
             FROM :"queue_table" AS job
@@ -25,10 +24,18 @@ WITH backlog AS MATERIALIZED (
             LIMIT 1
         ) AS next_due
     FROM unnest($1::text[], $2::int[]) AS terms (entrypoint, seats)
+    CROSS JOIN LATERAL (
+        SELECT
+            count(*) AS number,
+            coalesce(bool_or(job.slot IS NULL OR job.slot >= terms.seats), false) AS beyond
+        FROM :"queue_table" AS job
+        WHERE terms.seats > 0 AND job.status = 'picked' AND job.entrypoint = terms.entrypoint
+    ) AS taken
 )
 
 SELECT
     coalesce(bool_or(has_work AND has_room), false) AS ready,
     coalesce(bool_or(has_work AND NOT has_room), false) AS saturated,
-    min(next_due) - now() AS next_eligible
+    min(next_due) - now() AS next_eligible,
+    coalesce(array_agg(entrypoint) FILTER (WHERE has_other_limit), '{}') AS other_limits
 FROM backlog;
