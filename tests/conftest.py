@@ -11,7 +11,7 @@ import asyncio
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,6 +26,21 @@ from tests.support.postgres import FAST, TestPostgres, connected  # noqa: E402
 for variable in list(os.environ):
     if variable.startswith("PG") and not variable.startswith("PGQUEUER_TEST_"):
         del os.environ[variable]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Makes reports fit to be sent: text that is no valid UTF-8 would end the whole run."""
+    report = yield
+    report.sections = [(name, sendable(text)) for name, text in report.sections]
+    if report.longreprtext != sendable(report.longreprtext):
+        report.longrepr = sendable(report.longreprtext)
+    return report
+
+
+def sendable(text: str) -> str:
+    """The text with lone surrogates escaped."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 @pytest.fixture(scope="session")

@@ -1,1 +1,43 @@
-from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver, AsyncpgPoolDriver
+"""The database drivers; each is loaded, with the package that it stands on, when it is first used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from pgqueuer.ports.driver import Driver, SyncDriver
+
+if TYPE_CHECKING:
+    from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver, AsyncpgPoolDriver
+    from pgqueuer.adapters.drivers.psycopg import PsycopgDriver, SyncPsycopgDriver
+
+__all__ = [
+    "AsyncpgDriver",
+    "AsyncpgPoolDriver",
+    "Driver",
+    "PsycopgDriver",
+    "SyncDriver",
+    "SyncPsycopgDriver",
+]
+
+_HOMES = MappingProxyType(
+    {
+        "AsyncpgDriver": "pgqueuer.adapters.drivers.asyncpg",
+        "AsyncpgPoolDriver": "pgqueuer.adapters.drivers.asyncpg",
+        "PsycopgDriver": "pgqueuer.adapters.drivers.psycopg",
+        "SyncPsycopgDriver": "pgqueuer.adapters.drivers.psycopg",
+    }
+)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -84,6 +84,7 @@ def test_version_is_that_of_the_package():
         (["--prefix"], "requires an argument"),
         (["--prefix", "p"], "Missing command"),
         (["--log-level", "LOUD", "sql", "install"], "'LOUD' is not one of"),
+        (["--embedded", "--pg-dsn", "x", "backlog"], "--embedded and --pg-dsn exclude each other"),
         (["queue"], "Missing argument 'ENTRYPOINT'"),
         (["queue", "x", "--on-conflict", "update_priority"], "is not one of 'raise', 'skip'"),
         (["install", "-d", "eternal"], "is not one of 'volatile', 'balanced', 'durable'"),

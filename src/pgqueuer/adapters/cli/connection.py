@@ -12,9 +12,7 @@ import click
 from pgqueuer.adapters.cli.cli import asyncio_run
 from pgqueuer.adapters.cli.factories import load_factory, validate_factory_result
 from pgqueuer.adapters.cli.options import AppConfig
-from pgqueuer.adapters.cli.plugin_commands import load_plugins
 from pgqueuer.adapters.persistence.queries import Queries
-from pgqueuer.plugins.drivers import connect_repository
 
 T = TypeVar("T")
 
@@ -44,6 +42,9 @@ def _source(config: AppConfig) -> AbstractAsyncContextManager[object]:
         made: AbstractAsyncContextManager[object] = load_factory(config.factory)()
         return validate_factory_result(made)
     if config.driver is not None:
+        from pgqueuer.adapters.cli.plugin_commands import load_plugins  # noqa: PLC0415
+        from pgqueuer.plugins.drivers import connect_repository  # noqa: PLC0415
+
         return connect_repository(config.driver, registry=load_plugins())
     if find_spec("asyncpg") is not None:
         return _over_asyncpg()

@@ -7,11 +7,11 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from psycopg import AsyncConnection, AsyncRawCursor, Connection, DataError, RawCursor
+from psycopg import AsyncConnection, AsyncRawCursor, Connection, RawCursor
 from psycopg.abc import AdaptContext, Buffer
 from psycopg.abc import Loader as LoaderProtocol
 from psycopg.adapt import AdaptersMap, Dumper, Loader, Transformer
-from psycopg.pq import ExecStatus, Format
+from psycopg.pq import Format
 from psycopg.rows import TupleRow, tuple_row
 
 from pgqueuer.adapters.drivers.psycopg_encoding import TYPES
@@ -82,9 +82,6 @@ def _utc_loader(fast: type[LoaderProtocol]) -> type[LoaderProtocol]:
         def __new__(cls, oid: int, context: AdaptContext | None = None) -> Any:
             return fast(oid, None)
 
-        def load(self, data: Buffer) -> Any:
-            raise NotImplementedError
-
     return UtcLoader
 
 
@@ -142,16 +139,6 @@ class DriverAdapters:
         return self.usual.get_loader(oid, Format.BINARY) is not None
 
 
-class _DriverCursor:
-    """What both cursors add: the driver's adapters instead of the connection's."""
-
-    driver_adapters: DriverAdapters
-
-    @property
-    def adapters(self) -> AdaptersMap:
-        return self.driver_adapters.usual
-
-
 class AsyncDriverCursor(AsyncRawCursor[TupleRow]):
     """A cursor with the driver's adapters."""
 
@@ -176,3 +163,15 @@ class SyncDriverCursor(RawCursor[TupleRow]):
     def adapters(self) -> AdaptersMap:
         """How values are read and written."""
         return self.driver_adapters.usual
+
+
+def read_patiently(
+    cursor: AsyncDriverCursor | SyncDriverCursor,
+) -> list[TupleRow]:
+    """The rows of the cursor, those with infinite times too; slower than `fetchall`."""
+    result = cursor.pgresult
+    if result is None:
+        return []
+    reader = Transformer.from_context(cursor.driver_adapters.patient)
+    reader.set_pgresult(result)
+    return reader.load_rows(0, result.ntuples, tuple)

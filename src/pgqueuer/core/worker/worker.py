@@ -11,8 +11,8 @@ from datetime import timedelta
 from pgqueuer.core.backoff import Backoff, jittered
 from pgqueuer.core.executors import AbstractEntrypointExecutor
 from pgqueuer.core.logconfig import logger
-from pgqueuer.core.tm import cancel_and_wait
 from pgqueuer.core.tracing import TracerGuard
+from pgqueuer.core.worker.background import Background
 from pgqueuer.core.worker.claim import BatchSizer
 from pgqueuer.core.worker.dispatch import Dispatcher
 from pgqueuer.core.worker.lease import LeaseKeeper, Reaper
@@ -103,14 +103,15 @@ class Worker:
             await stack.enter_async_context(self._buffer)
             stack.push_async_callback(listener.stop)
             await listener.start()
-            watch = await stack.enter_async_context(_Background(self._watch(listener)))
+            watch = await stack.enter_async_context(Background(self._watch(listener)))
             for part in (self._leases.run(), *companions):
-                await stack.enter_async_context(_Background(part))
+                await stack.enter_async_context(Background(part))
             try:
-                async with _Background(self._reaper.run()), _Background(self._heed_shutdown()):
+                async with Background(self._reaper.run()), Background(self._heed_shutdown()):
                     await self._work(listener, watch)
                 await self._dispatcher.idle()
-            except asyncio.CancelledError:
+            except BaseException:
+                # Nobody would renew the leases of handlers that outlive the run.
                 await self._put_back()
                 raise
             finally:
@@ -129,7 +130,7 @@ class Worker:
             if fatal:
                 self._wakeup.set()
 
-    async def _work(self, listener: QueueListener, watch: _Background) -> None:
+    async def _work(self, listener: QueueListener, watch: Background) -> None:
         """Claim and start jobs while there is room for them."""
         backoff = Backoff()
         while not (self._parts.shutdown.is_set() or watch.ended):
@@ -285,7 +286,8 @@ class Worker:
             news = (
                 news or settlement.status == "queued" or (job is not None and job.slot is not None)
             )
-        for job_id in lost:
+        canceled = {outcome.job_id for outcome in written if outcome.status == "canceled"}
+        for job_id in set(lost) - canceled:
             logger.warning("The outcome of job %s is dropped: its lease was lost", job_id)
         if news:
             self._wakeup.set()
@@ -314,7 +316,7 @@ class Worker:
 
     async def _finish(self) -> None:
         """Write every outcome, or say which could not be written."""
-        async with _Background(self._buffer.drain()) as drain:
+        async with Background(self._buffer.drain()) as drain:
             patience = self._options.heartbeat_timeout.total_seconds()
             while not drain.ended and patience > 0 and not self._closed():
                 await drain.wait(LULL)
@@ -330,37 +332,6 @@ class Worker:
             await self._queries.notify_work()
         except Exception:
             logger.warning("Other workers could not be told of free seats", exc_info=True)
-
-
-class _Background:
-    """A part that runs beside the worker and is stopped with it; its own end is looked at."""
-
-    def __init__(self, part: Coroutine[object, object, None]) -> None:
-        self._part = part
-        self._task: asyncio.Task[None] | None = None
-
-    @property
-    def ended(self) -> bool:
-        """Whether the part ended by itself."""
-        return self._task is not None and self._task.done()
-
-    def check(self) -> None:
-        """Raise what the part raised, if it ended."""
-        if self._task is not None and self._task.done():
-            self._task.result()
-
-    async def wait(self, seconds: float) -> None:
-        """Wait for the end of the part, `seconds` at most."""
-        if self._task is not None:
-            await asyncio.wait({self._task}, timeout=seconds)
-
-    async def __aenter__(self) -> _Background:
-        self._task = asyncio.create_task(self._part)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            await cancel_and_wait(self._task)
 
 
 def _terms(executor: AbstractEntrypointExecutor) -> EntrypointTerms:

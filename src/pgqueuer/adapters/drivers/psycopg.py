@@ -1,0 +1,179 @@
+"""Drivers over psycopg: an asynchronous connection, and a synchronous one for producers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from psycopg import AsyncConnection, Connection, DataError, Error, Notify
+from psycopg.pq import TransactionStatus
+from psycopg.rows import TupleRow
+from psycopg.sql import SQL, Identifier
+
+from pgqueuer.adapters.drivers.base import PostgresDriver
+from pgqueuer.adapters.drivers.psycopg_adapters import (
+    AsyncDriverCursor,
+    DriverAdapters,
+    SyncDriverCursor,
+    read_patiently,
+)
+from pgqueuer.adapters.drivers.psycopg_copy import copy_statement, encoded_blocks
+from pgqueuer.adapters.drivers.psycopg_socket import NotificationReader
+from pgqueuer.adapters.drivers.psycopg_statements import StatementMemory, column_names
+from pgqueuer.core.logconfig import logger
+
+AUTOCOMMIT_NEEDED = (
+    "The connection must be in autocommit mode; pass autocommit=True to connect(), "
+    "or call set_autocommit(True)"
+)
+
+
+class PsycopgDriver(PostgresDriver):
+    """A driver over one psycopg connection, which the caller made and closes.
+
+    The connection must be in autocommit mode, else RuntimeError is raised. Calls wait for each
+    other; listening makes no call wait. Statements that are repeated are prepared, unless the
+    connection's `prepare_threshold` is None.
+
+    Values are those of asyncpg: JSON comes as text, times come in UTC, and a parameter with a
+    cast, such as ``$1::bytea``, takes nothing but values of that type.
+    """
+
+    def __init__(self, connection: AsyncConnection[Any]) -> None:
+        if not connection.autocommit:
+            raise RuntimeError(AUTOCOMMIT_NEEDED)
+        super().__init__()
+        self._connection = connection
+        self._adapters = DriverAdapters(connection)
+        self._statements = StatementMemory(connection)
+        self._reader = NotificationReader(connection, self._lost)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection was closed, or lost as far as is known."""
+        return self._connection.closed
+
+    async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
+        """Run one statement and return its rows; none if it returns no rows."""
+        with self._reader.statement():
+            cursor = await self._run(query, args)
+        names = column_names(cursor)
+        if not names:
+            return []
+        try:
+            rows = await cursor.fetchall()
+        except DataError:
+            rows = read_patiently(cursor)
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    async def execute(self, query: str, *args: object) -> str:
+        """Run a statement, or several if there are no `args`, and return the (last) status."""
+        with self._reader.statement():
+            if args:
+                cursor = await self._run(query, args)
+            else:
+                cursor = AsyncDriverCursor(self._connection, self._adapters)
+                await cursor.execute(query, prepare=False)
+        while cursor.nextset():
+            pass
+        return cursor.statusmessage or ""
+
+    async def copy_rows(
+        self,
+        table: str,
+        columns: Sequence[str],
+        types: Sequence[str],
+        rows: AsyncIterable[Sequence[object]] | Sequence[Sequence[object]],
+    ) -> int:
+        """Stream `rows` into `table` by one COPY and return their number.
+
+        Types that are not known are taken for enums. `rows` must not use this driver, which is
+        busy until they end.
+        """
+        cursor = AsyncDriverCursor(self._connection, self._adapters)
+        with self._reader.statement():
+            async with cursor.copy(copy_statement(table, columns)) as copy:
+                async for block in encoded_blocks(types, rows):
+                    await copy.write(block)
+        return cursor.rowcount
+
+    async def _run(self, query: str, args: Sequence[object]) -> AsyncDriverCursor:
+        try:
+            return await self._run_once(query, args)
+        except Error as error:
+            if not self._statements.outdated(error):
+                raise
+        # psycopg, too, forgets what it has prepared when it sees this.
+        await self._connection.execute("DEALLOCATE ALL")
+        return await self._run_once(query, args)
+
+    async def _run_once(self, query: str, args: Sequence[object]) -> AsyncDriverCursor:
+        statement = self._statements[query]
+        cursor = AsyncDriverCursor(self._connection, self._adapters)
+        await cursor.execute(
+            query,
+            statement.bind(args),
+            prepare=True if statement.repeated else None,
+            binary=statement.binary,
+        )
+        statement.learn(cursor)
+        return cursor
+
+    async def _listen(self, channel: str) -> None:
+        if not self._reader.running:
+            self._connection.add_notify_handler(self._heard)
+            self._reader.start()
+        await self._connection.execute(SQL("LISTEN {}").format(Identifier(channel)))
+
+    async def _unlisten(self, channel: str) -> None:
+        if not self._connection.closed:
+            await self._connection.execute(SQL("UNLISTEN {}").format(Identifier(channel)))
+        if not self._channels.names:
+            self._stop_reading()
+
+    def _stop_reading(self) -> None:
+        if self._reader.running:
+            self._reader.stop()
+            self._connection.remove_notify_handler(self._heard)
+
+    def _heard(self, notification: Notify) -> None:
+        self._channels.deliver(notification.channel, notification.payload)
+
+    def _lost(self) -> None:
+        logger.error("The connection was lost; open a new one, and a new driver on it")
+        self._listening_changed(False)
+
+
+class SyncPsycopgDriver:
+    """A driver for producers over one synchronous psycopg connection.
+
+    The connection must be in autocommit mode, or inside ``with connection.transaction()``, else
+    RuntimeError is raised: jobs would wait for a commit that nobody thinks of.
+    """
+
+    def __init__(self, connection: Connection[Any]) -> None:
+        self._connection = connection
+        self._adapters = DriverAdapters(connection)
+        self._statements = StatementMemory(connection)
+        self._require_commit()
+
+    def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
+        """Run one statement and return its rows; none if it returns no rows."""
+        self._require_commit()
+        statement = self._statements[query]
+        cursor = SyncDriverCursor(self._connection, self._adapters)
+        cursor.execute(query, statement.bind(args), binary=statement.binary)
+        statement.learn(cursor)
+        names = column_names(cursor)
+        if not names:
+            return []
+        try:
+            rows = cursor.fetchall()
+        except DataError:
+            rows = read_patiently(cursor)
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def _require_commit(self) -> None:
+        status = self._connection.info.transaction_status
+        if not self._connection.autocommit and status == TransactionStatus.IDLE:
+            raise RuntimeError(AUTOCOMMIT_NEEDED)
