@@ -25,8 +25,9 @@ from demo.worker import ENTRYPOINT, FIGURES_TABLE  # noqa: E402
 from pgqueuer import AsyncpgDriver, Queries  # noqa: E402
 from pgqueuer.adapters import embedded  # noqa: E402
 
-CHART = Path("demo-report.svg")
+CHART = Path("demo-report.svg").resolve()
 BAR = 40
+JOBS_PER_CORE = 4
 
 
 def python_files(tree: Path) -> list[Path]:
@@ -54,29 +55,52 @@ async def enqueue(connection: asyncpg.Connection, files: Sequence[Path]) -> list
 async def work(connection: asyncpg.Connection, ids: Sequence[int]) -> None:
     """Run the worker process until it has drained the queue, showing progress."""
     command = (sys.executable, "-m", "pgqueuer", "run", "demo.worker:main", "--mode", "drain")
+    at_once = str(JOBS_PER_CORE * (os.cpu_count() or 1))
     worker = await asyncio.create_subprocess_exec(
-        *command, "--log-level", "CRITICAL", cwd=ROOT
+        *command, "--max-concurrent-tasks", at_once, "--log-level", "CRITICAL", cwd=ROOT
     )
     ended = asyncio.create_task(worker.wait())
+    progress = Progress(len(ids))
     while not ended.done():
-        await show_progress(connection, ids)
+        progress.show(await count_finished(connection, ids))
         await asyncio.wait({ended}, timeout=0.2)
-    await show_progress(connection, ids)
-    print()
+    progress.show(await count_finished(connection, ids))
+    progress.end()
     if worker.returncode:
         raise SystemExit(f"The worker ended with exit code {worker.returncode}.")
 
 
-async def show_progress(connection: asyncpg.Connection, ids: Sequence[int]) -> None:
-    """Draw the bar over itself; what is not queued or picked any more is finished."""
-    open_jobs = await connection.fetchval(
+async def count_finished(connection: asyncpg.Connection, ids: Sequence[int]) -> int:
+    """How many of these jobs are neither queued nor picked any more."""
+    left = await connection.fetchval(
         "SELECT count(*) FROM pgqueuer"
         " WHERE status IN ('queued', 'picked') AND id = ANY ($1::bigint[])",
         list(ids),
     )
-    done = len(ids) - open_jobs
-    filled = BAR * done // max(len(ids), 1)
-    print(f"\r  [{'#' * filled}{'.' * (BAR - filled)}] {done:,} of {len(ids):,}", end="", flush=True)
+    return len(ids) - int(left)
+
+
+class Progress:
+    """A bar that is drawn over itself on a terminal; elsewhere one line for each tenth."""
+
+    def __init__(self, total: int) -> None:
+        self._total = max(total, 1)
+        self._tenth = -1
+
+    def show(self, done: int) -> None:
+        """Tell how many are done."""
+        filled = BAR * done // self._total
+        line = f"  [{'#' * filled}{'.' * (BAR - filled)}] {done:,} of {self._total:,}"
+        if sys.stdout.isatty():
+            print(f"\r{line}", end="", flush=True)
+        elif 10 * done // self._total > self._tenth:
+            self._tenth = 10 * done // self._total
+            print(line, flush=True)
+
+    def end(self) -> None:
+        """Leave the bar as it is."""
+        if sys.stdout.isatty():
+            print()
 
 
 def report(files: Sequence[Path], ids: Sequence[int], runs: Sequence[Run], seconds: float) -> bool:
@@ -89,7 +113,8 @@ def report(files: Sequence[Path], ids: Sequence[int], runs: Sequence[Run], secon
         [(run.ended - run.picked).total_seconds() for run in runs if run.ended and run.picked]
     )
     print(f"\n  {len(done):,} done, {len(failed):,} failed, {len(ids):,} enqueued")
-    print(f"  {len(runs) / seconds:,.0f} jobs a second in {seconds:.1f} s, start of the worker included")
+    rate = len(runs) / seconds
+    print(f"  {rate:,.0f} jobs a second in {seconds:.1f} s, start of the worker included")
     for label, (p50, p95, p99) in (("waited", waits), ("ran", times)):
         print(f"  {label:7} p50 {p50:8.3f} s   p95 {p95:8.3f} s   p99 {p99:8.3f} s")
     if failed:
@@ -136,7 +161,7 @@ async def demonstrate(tree: Path) -> int:
         )
     finally:
         await connection.close()
-    print(f"\n  Chart: {CHART.resolve()}")
+    print(f"\n  Chart: {CHART}")
     if not complete:
         print("  Some files are not accounted for.")
     return 0 if complete else 1

@@ -1,4 +1,4 @@
-"""The database drivers; each is loaded, with the package that it stands on, when it is first used."""
+"""The database drivers; each is loaded on first use, with the package that it stands on."""
 
 from __future__ import annotations
 

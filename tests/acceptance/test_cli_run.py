@@ -153,7 +153,7 @@ def test_a_scheduler_is_run_until_a_signal(queue_dsn, here):
     with pgq_running("run", "cli_worker:scheduler", dsn=queue_dsn, cwd=here) as worker:
         worker.wait_for("tick")
         worker.signal(signal.SIGTERM)
-        assert worker.wait() == 0
+        assert worker.wait() == 0, worker.output
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -172,7 +172,7 @@ def test_an_idle_worker_ends_at_the_first_signal(queue_dsn, here):
     with pgq_running("run", "cli_worker:make", dsn=queue_dsn, cwd=here) as worker:
         worker.wait_for("serves quick")
         worker.signal(signal.SIGTERM)
-        assert worker.wait() == 0
+        assert worker.wait() == 0, worker.output
     assert worker.lines[-1] == "cleaned up"
 
 
@@ -248,7 +248,9 @@ def test_a_signal_ends_a_worker_that_is_about_to_restart(queue_dsn, here):
     with pgq_running("run", "cli_worker:fails", *options, dsn=queue_dsn, cwd=here) as worker:
         worker.wait_for("it starts again in")
         worker.signal(signal.SIGTERM)
-        assert worker.wait() == 0
+        assert worker.wait() == 0, worker.output
+    assert "ConnectionRefusedError: postgresql://joe:***@host refused" in worker.output
+    assert "hunter2" not in worker.output
 
 
 def test_a_missing_installation_says_what_to_run(dsn, here):

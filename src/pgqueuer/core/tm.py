@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from pgqueuer.core.logconfig import logger
 
@@ -83,7 +83,7 @@ async def cancel_and_wait(task: asyncio.Task[object]) -> None:
     discard_outcome(task)
 
 
-def discard_outcome(task: asyncio.Future[object]) -> None:
+def discard_outcome(task: asyncio.Future[Any]) -> None:
     """Count the exception of `task` as seen, so that asyncio does not complain about it.
 
     A task that is still running is seen to when it ends.

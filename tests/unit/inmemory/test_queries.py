@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import statistics
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
 from pgqueuer.adapters.inmemory import InMemoryDriver, InMemoryQueries
-from pgqueuer.adapters.inmemory.queries import percentile_cont
+from pgqueuer.adapters.inmemory.queries import history, percentile_cont
 from pgqueuer.domain.lifecycle import ClaimRequest, EntrypointTerms
 from pgqueuer.domain.settings import DBSettings
 from pgqueuer.ports.repository import RepositoryPort
 
 MINUTE = timedelta(minutes=1)
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -80,6 +81,36 @@ async def test_what_is_handed_out_is_a_copy(queries):
     again = await queries.queue_job_by_id(job_id)
     assert (again.headers, again.priority) == ({"a": [1]}, 0)
     assert (await queries.queue_log())[0].status == "queued"
+
+
+async def test_statistics_are_by_second_and_newest_first(queries, monkeypatch):
+    times = [NOW + timedelta(milliseconds=400 * step) for step in range(6)]
+    clock = iter(times)
+    monkeypatch.setattr(history, "utc_now", lambda: next(clock))
+    for _ in times:
+        await queries.enqueue("work", None)
+
+    rows = await queries.log_statistics(None)
+
+    assert [(row.created, row.count) for row in rows] == [
+        (NOW + timedelta(seconds=2), 1),
+        (NOW + timedelta(seconds=1), 2),
+        (NOW, 3),
+    ]
+
+
+async def test_throughput_is_by_minute_and_cut_to_the_window(queries, monkeypatch):
+    clock = iter([NOW, NOW + 1.5 * MINUTE, NOW + 2 * MINUTE, *[NOW + 2.5 * MINUTE] * 2])
+    monkeypatch.setattr(history, "utc_now", lambda: next(clock))
+    await queries.enqueue(["work"] * 3, [None] * 3)
+
+    series = await queries.throughput_timeseries(2 * MINUTE)
+
+    assert [(bucket.bucket, bucket.count) for bucket in series] == [
+        (NOW + MINUTE, 1),
+        (NOW + 2 * MINUTE, 1),
+    ]
+    assert [row.total_count for row in await queries.throughput_summary(MINUTE)] == [2]
 
 
 async def test_two_stores_share_nothing(queries):

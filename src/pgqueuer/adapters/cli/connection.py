@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib.util import find_spec
 from typing import TypeVar
 
 import click
+from pydantic import ValidationError
 
 from pgqueuer.adapters.cli.cli import asyncio_run
 from pgqueuer.adapters.cli.factories import load_factory, validate_factory_result
+from pgqueuer.adapters.cli.failures import UserError, cannot_connect
 from pgqueuer.adapters.cli.options import AppConfig
 from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.domain.errors import PgqException
 
 T = TypeVar("T")
 
@@ -30,11 +33,25 @@ def with_queries(ctx: click.Context, work: Callable[[Queries], Awaitable[T]]) ->
 @asynccontextmanager
 async def open_queries(config: AppConfig) -> AsyncGenerator[Queries]:
     """What --factory yields, else what --driver connects to, else asyncpg or psycopg."""
-    async with _source(config) as queries:
+    async with AsyncExitStack() as stack:
+        queries = await _enter(stack, config)
         if not isinstance(queries, Queries):
             origin = f"driver {config.driver!r}" if config.factory is None else config.factory
             raise TypeError(f"{origin} gave {type(queries).__name__}, but commands need Queries")
         yield queries
+
+
+async def _enter(stack: AsyncExitStack, config: AppConfig) -> object:
+    source = _source(config)
+    try:
+        return await stack.enter_async_context(source)
+    except (PgqException, ValidationError):
+        raise
+    except Exception as error:
+        # Drivers refuse a DSN with all sorts of errors; those of a factory are the user's own.
+        if config.factory is not None:
+            raise
+        raise UserError(cannot_connect(str(error) or type(error).__name__)) from error
 
 
 def _source(config: AppConfig) -> AbstractAsyncContextManager[object]:

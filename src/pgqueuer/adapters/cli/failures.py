@@ -81,7 +81,7 @@ def _message(error: BaseException, *, debug: bool) -> str:
         return _invalid_setting(first["loc"], first["msg"])
     text = str(error).strip().rstrip(".") or type(error).__name__
     if _is_connection_failure(error):
-        return f"Cannot connect: {text}. Check that PostgreSQL is up, and --pg-dsn, PGDSN or PGHOST"
+        return cannot_connect(text)
     if getattr(error, "sqlstate", None) in _MISSING_OBJECT:
         return f"{text}. Run 'pgq install', or 'pgq upgrade' if an older release is installed"
     if debug or type(error).__module__.startswith("pgqueuer."):
@@ -95,16 +95,19 @@ def _invalid_setting(location: tuple[int | str, ...], message: str) -> str:
     return f"{name}: {reason}" if name else reason
 
 
+def cannot_connect(reason: str) -> str:
+    """What to say when there is no connection."""
+    where = "Check that PostgreSQL is up, and --pg-dsn, PGDSN or PGHOST"
+    return f"Cannot connect: {reason.strip().rstrip('.')}. {where}"
+
+
 def _is_connection_failure(error: BaseException) -> bool:
-    """Told without importing a driver; both refuse a bad DSN without an SQLSTATE."""
+    """Told without importing a driver; psycopg's error for a lost connection has no SQLSTATE."""
     sqlstate = getattr(error, "sqlstate", None)
     if isinstance(sqlstate, str):
         return sqlstate.startswith(_NO_CONNECTION)
-    match type(error).__module__.partition(".")[0]:
-        case "psycopg":
-            return type(error).__name__ in {"OperationalError", "ProgrammingError"}
-        case "asyncpg":
-            return isinstance(error, ValueError)
+    if type(error).__module__.partition(".")[0] == "psycopg":
+        return type(error).__name__ == "OperationalError"
     return isinstance(error, ConnectionError | TimeoutError) or (
         isinstance(error, OSError) and error.filename is None
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +13,7 @@ import click
 
 from pgqueuer.adapters.cli.cli import asyncio_run
 from pgqueuer.adapters.cli.factories import FactoryReferenceError, load_factory
+from pgqueuer.adapters.cli.failures import redact
 from pgqueuer.adapters.cli.options import LOG_LEVELS, AppConfig, Seconds
 from pgqueuer.core.logconfig import LogLevel, logger, setup_fancy_logger
 from pgqueuer.core.worker.options import MAX_BATCH_SIZE, MAX_DURATION, MIN_HEARTBEAT_TIMEOUT
@@ -129,6 +131,21 @@ def start_log(ctx: click.Context, level: str | None) -> None:
     chosen = level or config.log_level or "INFO"
     ctx.find_root().obj = replace(config, log_level=chosen)
     setup_fancy_logger(LogLevel(chosen))
+    for handler in logger.handlers:
+        if handler.formatter is not None:
+            handler.setFormatter(DiscreetFormatter(handler.formatter))
+
+
+class DiscreetFormatter(logging.Formatter):
+    """Another formatter's text without passwords: drivers quote a DSN that they refuse."""
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = self.inner.format(record)
+        return redact(text) if record.exc_info else text
 
 
 def load(ctx: click.Context, ref: str, args: tuple[str, ...]) -> Callable[[], Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from pgqueuer.adapters.drivers.asyncpg_session import is_open
 from pgqueuer.core.logconfig import logger
@@ -28,7 +28,7 @@ class PoolListener:
         pool: asyncpg.Pool[Any],
         connection: PoolConnectionProxy[Any],
         deliver: Callable[[str, str], None],
-        on_lost: Callable[[Self], None],
+        on_lost: Callable[[PoolListener], None],
     ) -> None:
         self._pool = pool
         self._connection = connection
@@ -45,8 +45,8 @@ class PoolListener:
         options: SessionOptions,
         channels: Iterable[str],
         deliver: Callable[[str, str], None],
-        on_lost: Callable[[Self], None],
-    ) -> Self:
+        on_lost: Callable[[PoolListener], None],
+    ) -> PoolListener:
         """Take a connection out of the pool and listen on the channels, or raise."""
         connection = await pool.acquire()
         listener = cls(pool, connection, deliver, on_lost)

@@ -56,7 +56,8 @@ class SessionOptions:
     async def _make(self, connection: AnyConnection) -> bool:
         """Tell whether the session was opened with all of them."""
         names, values = list(self._wanted), list(self._wanted.values())
-        return all([row["given"] for row in await connection.fetch(_MAKE_SETTINGS, names, values)])
+        rows = await connection.fetch(_MAKE_SETTINGS, names, values)
+        return all(row["given"] for row in rows)
 
 
 def read_options(text: str) -> dict[str, str]:

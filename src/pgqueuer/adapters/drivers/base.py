@@ -113,7 +113,9 @@ class PostgresDriver:
                 try:
                     await self._unlisten(channel)
                 except Exception:
-                    logger.warning("The listener on %r could not be removed", channel, exc_info=True)
+                    logger.warning(
+                        "The listener on %r could not be removed", channel, exc_info=True
+                    )
 
     async def _listen(self, channel: str) -> None:
         """Make the server send what is notified on `channel`."""

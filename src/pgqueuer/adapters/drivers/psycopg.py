@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 from psycopg import AsyncConnection, Connection, DataError, Error, Notify
 from psycopg.pq import TransactionStatus
-from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier
 
 from pgqueuer.adapters.drivers.base import PostgresDriver
@@ -22,10 +21,12 @@ from pgqueuer.adapters.drivers.psycopg_socket import NotificationReader
 from pgqueuer.adapters.drivers.psycopg_statements import StatementMemory, column_names
 from pgqueuer.core.logconfig import logger
 
-AUTOCOMMIT_NEEDED = (
+AUTOCOMMIT_NEEDED: Final = (
     "The connection must be in autocommit mode; pass autocommit=True to connect(), "
     "or call set_autocommit(True)"
 )
+
+SET_UTF8: Final = b"SET client_encoding TO 'UTF8'"
 
 
 class PsycopgDriver(PostgresDriver):
@@ -46,7 +47,7 @@ class PsycopgDriver(PostgresDriver):
         self._connection = connection
         self._adapters = DriverAdapters(connection)
         self._statements = StatementMemory(connection)
-        self._reader = NotificationReader(connection, self._lost)
+        self._reader = NotificationReader(connection, self.tm, self._lost)
 
     @property
     def closed(self) -> bool:
@@ -72,8 +73,9 @@ class PsycopgDriver(PostgresDriver):
             if args:
                 cursor = await self._run(query, args)
             else:
+                await self._speak_utf8()
                 cursor = AsyncDriverCursor(self._connection, self._adapters)
-                await cursor.execute(query, prepare=False)
+                await cursor.execute(query.encode(), prepare=False)
         while cursor.nextset():
             pass
         return cursor.statusmessage or ""
@@ -92,6 +94,7 @@ class PsycopgDriver(PostgresDriver):
         """
         cursor = AsyncDriverCursor(self._connection, self._adapters)
         with self._reader.statement():
+            await self._speak_utf8()
             async with cursor.copy(copy_statement(table, columns)) as copy:
                 async for block in encoded_blocks(types, rows):
                     await copy.write(block)
@@ -109,15 +112,22 @@ class PsycopgDriver(PostgresDriver):
 
     async def _run_once(self, query: str, args: Sequence[object]) -> AsyncDriverCursor:
         statement = self._statements[query]
+        if not statement.repeated:
+            await self._speak_utf8()
         cursor = AsyncDriverCursor(self._connection, self._adapters)
         await cursor.execute(
-            query,
+            statement.text,
             statement.bind(args),
             prepare=True if statement.repeated else None,
             binary=statement.binary,
         )
         statement.learn(cursor)
         return cursor
+
+    async def _speak_utf8(self) -> None:
+        """As asyncpg does; libpq speaks what the database is stored in."""
+        if self._connection.info.encoding != "utf-8":
+            await self._connection.execute(SET_UTF8)
 
     async def _listen(self, channel: str) -> None:
         if not self._reader.running:
@@ -161,8 +171,10 @@ class SyncPsycopgDriver:
         """Run one statement and return its rows; none if it returns no rows."""
         self._require_commit()
         statement = self._statements[query]
+        if self._connection.info.encoding != "utf-8":
+            self._connection.execute(SET_UTF8)
         cursor = SyncDriverCursor(self._connection, self._adapters)
-        cursor.execute(query, statement.bind(args), binary=statement.binary)
+        cursor.execute(statement.text, statement.bind(args), binary=statement.binary)
         statement.learn(cursor)
         names = column_names(cursor)
         if not names:

@@ -121,10 +121,10 @@ class DriverAdapters:
 
     def __init__(self, connection: AsyncConnection[Any] | Connection[Any]) -> None:
         self.usual = AdaptersMap(connection.adapters)
-        for loader in (_JsonText, _JsonBinary):
-            self.usual.register_loader(JSON, loader)
-        for loader in (_JsonText, _JsonbBinary):
-            self.usual.register_loader(JSONB, loader)
+        self.usual.register_loader(JSON, _JsonText)
+        self.usual.register_loader(JSON, _JsonBinary)
+        self.usual.register_loader(JSONB, _JsonText)
+        self.usual.register_loader(JSONB, _JsonbBinary)
         for carrier, dumper in _ENCODED.values():
             self.usual.register_dumper(carrier, dumper)
         self.patient = AdaptersMap(self.usual)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from typing import Final
 
 from psycopg import errors
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.sql import SQL, Identifier
 
 from pgqueuer.adapters.drivers.psycopg_encoding import (
     ENCODING_ERRORS,
@@ -28,10 +28,11 @@ _count = struct.Struct("!h").pack
 _length = struct.Struct("!i").pack
 
 
-def copy_statement(table: str, columns: Sequence[str]) -> Composed:
+def copy_statement(table: str, columns: Sequence[str]) -> bytes:
     """The statement that takes the blocks; `table` is SQL text."""
     names = SQL(", ").join(Identifier(column) for column in columns)
-    return SQL("COPY ") + SQL(table) + SQL(" ({}) FROM STDIN (FORMAT BINARY)").format(names)
+    target = SQL("({}) FROM STDIN (FORMAT BINARY)").format(names)
+    return f"COPY {table} ".encode() + target.as_bytes(None)
 
 
 async def encoded_blocks(types: Sequence[str], rows: Rows) -> AsyncIterator[bytes]:

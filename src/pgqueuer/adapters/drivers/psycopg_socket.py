@@ -11,7 +11,7 @@ from typing import Any, Final
 from psycopg import AsyncConnection, OperationalError
 from psycopg.pq import ConnStatus
 
-from pgqueuer.core.tm import discard_outcome
+from pgqueuer.core.tm import TaskManager
 
 MOST_VAIN_CALLS: Final = 100
 
@@ -25,8 +25,11 @@ class NotificationReader:
     unless a statement runs. `on_lost` is called once, when the server ended the connection.
     """
 
-    def __init__(self, connection: AsyncConnection[Any], on_lost: Callable[[], None]) -> None:
+    def __init__(
+        self, connection: AsyncConnection[Any], tasks: TaskManager, on_lost: Callable[[], None]
+    ) -> None:
         self._connection = connection
+        self._tasks = tasks
         self._on_lost = on_lost
         self._socket: socket.socket | None = None
         self._own_statements = 0
@@ -87,7 +90,7 @@ class NotificationReader:
         if self._socket is not None and self._waiting is None:
             asyncio.get_running_loop().remove_reader(self._socket)
             self._waiting = asyncio.create_task(self._free())
-            self._waiting.add_done_callback(discard_outcome)
+            self._tasks.add(self._waiting)
 
     async def _free(self) -> None:
         async with self._connection.lock:

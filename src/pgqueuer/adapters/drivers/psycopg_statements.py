@@ -15,7 +15,6 @@ from psycopg.pq import ExecStatus, TransactionStatus
 from pgqueuer.adapters.drivers.psycopg_adapters import (
     ENCODED,
     AsyncDriverCursor,
-    DriverAdapters,
     Encoded,
     SyncDriverCursor,
 )
@@ -31,7 +30,7 @@ class Parameter:
     """A parameter whose type the statement tells by a cast, such as ``$1::text[]``."""
 
     number: int
-    type: PostgresType
+    declared: PostgresType
     is_array: bool
 
     def bind(self, value: object) -> object:
@@ -42,7 +41,7 @@ class Parameter:
         """
         if self.is_array and _is_nested(value):
             return value
-        encode = self.type.encode_array if self.is_array else self.type.encode
+        encode = self.declared.encode_array if self.is_array else self.declared.encode
         try:
             data = None if value is None else encode(value)
         except ENCODING_ERRORS as error:
@@ -53,7 +52,7 @@ class Parameter:
 
     @property
     def _carrier(self) -> type[Encoded]:
-        return ENCODED[self.type.array_oid if self.is_array else self.type.oid]
+        return ENCODED[self.declared.array_oid if self.is_array else self.declared.oid]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,6 +63,7 @@ class Statement:
     not known yet and psycopg can not read all of them in binary format, which is faster.
     """
 
+    text: bytes
     parameters: dict[int, Parameter]
     binary: bool
     repeated: bool = False
@@ -99,7 +99,9 @@ class StatementMemory:
         statement = self._statements.get(query)
         if statement is None:
             statement = self._statements[query] = Statement(
-                parameters=declared_parameters(query), binary=not self._text_is_readable()
+                text=query.encode(),
+                parameters=declared_parameters(query),
+                binary=not self._text_is_readable(),
             )
             if len(self._statements) > MOST_STATEMENTS:
                 self._statements.popitem(last=False)
@@ -130,7 +132,7 @@ def declared_parameters(query: str) -> dict[int, Parameter]:
         name, dimensions = next(iter(found))
         if len(found) == 1 and name in TYPES and dimensions <= 1:
             declared[number] = Parameter(
-                number=number, type=TYPES[name], is_array=dimensions == 1
+                number=number, declared=TYPES[name], is_array=dimensions == 1
             )
     return declared
 

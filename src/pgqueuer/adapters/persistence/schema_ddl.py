@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from pgqueuer.adapters.persistence.schema_catalog import declared_catalog
@@ -160,9 +161,6 @@ def _drop_if_defined_otherwise(text: SchemaText, item: SchemaObject) -> str:
 
 
 def _version() -> str:
-    # Imported late: it costs every worker 20 ms, and only scripts name the version.
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
-
     try:
         return version("pgqueuer")
     except PackageNotFoundError:

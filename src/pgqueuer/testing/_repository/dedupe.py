@@ -20,6 +20,7 @@ from pgqueuer.testing._repository.kit import (
     history,
     settle,
     sizes,
+    terms,
     worker,
 )
 
@@ -117,6 +118,19 @@ class DedupeTests(RepositoryKit):
 
         assert await sizes(repository) == {(WORK, "queued"): 1, (WORK, "failed"): 1}
 
+    async def test_of_held_jobs_with_one_key_not_two_are_requeued(self, repository: Store) -> None:
+        me = worker()
+        ids = []
+        for _ in range(2):
+            ids.append(await _enqueue_key(repository, "key"))
+            await claim_one(repository, me)
+            await settle(repository, me, "failed", ids[-1])
+
+        with pytest.raises(DuplicateJobError, match="key"):
+            await repository.requeue_jobs(ids)
+
+        assert await sizes(repository) == {(WORK, "failed"): 2}
+
     async def test_skip_leaves_out_what_clashes(self, repository: Store) -> None:
         await _enqueue_key(repository, "held")
 
@@ -197,6 +211,7 @@ class DedupeTests(RepositoryKit):
     async def test_update_priority_moves_a_job_ahead_of_others(self, repository: Store) -> None:
         first = await _enqueue_key(repository, "first")
         second = await _enqueue_key(repository, "second")
+        assert (await repository.outlook(terms())).ready
 
         await repository.enqueue(
             WORK, None, priority=1, dedupe_key="second", on_conflict="update_priority"

@@ -1,0 +1,87 @@
+"""The code of the guide to handlers: each function registers one kind of handler."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import asyncpg
+
+from pgqueuer import AsyncpgPoolDriver, Job, PgQueuer, RetryRequested
+from pgqueuer.models import Context
+
+
+def plain(pgq: PgQueuer) -> None:
+    @pgq.entrypoint("ship")
+    async def ship(job: Job) -> None:
+        order = json.loads(job.payload or b"{}")
+        print(f"Shipping {order['count']} of {order['item']}")
+
+
+@asynccontextmanager
+async def main() -> AsyncIterator[PgQueuer]:
+    async with asyncpg.create_pool(min_size=2) as pool:
+        pgq = PgQueuer(AsyncpgPoolDriver(pool), resources={"pool": pool})
+
+        @pgq.entrypoint("ship")
+        async def ship(job: Job, context: Context) -> None:
+            orders: asyncpg.Pool = context.resources["pool"]
+            await orders.execute(
+                "UPDATE orders SET shipped = true WHERE id = $1", int(job.payload or b"0")
+            )
+
+        yield pgq
+
+
+def blocking_work(pgq: PgQueuer) -> None:
+    @pgq.entrypoint("digest")
+    async def digest(job: Job) -> None:
+        await asyncio.to_thread(hashlib.scrypt, job.payload, salt=b"salt", n=2**10, r=8, p=1)
+
+
+def held(pgq: PgQueuer) -> None:
+    @pgq.entrypoint("charge", on_failure="hold")
+    async def charge(job: Job) -> None:
+        raise ConnectionError("the bank does not answer")
+
+
+def asks_for_a_retry(pgq: PgQueuer) -> None:
+    @pgq.entrypoint("poll")
+    async def poll(job: Job) -> None:
+        if job.attempts < 3:
+            raise RetryRequested(delay=timedelta(seconds=10 * job.attempts), reason="not ready yet")
+
+
+def retried(pgq: PgQueuer) -> None:
+    @pgq.entrypoint(
+        "fetch",
+        executor="database-retry",
+        executor_options={"max_attempts": 3, "initial_delay": timedelta(milliseconds=100)},
+    )
+    async def fetch(job: Job) -> None:
+        raise TimeoutError("the server is slow today")
+
+
+def stoppable(pgq: PgQueuer) -> None:
+    @pgq.entrypoint("report")
+    async def report(job: Job, context: Context) -> None:
+        with context.cancellation:
+            await asyncio.sleep(3600)
+        if context.canceled:
+            print("Cleaning up")
+
+
+def limited(pgq: PgQueuer) -> None:
+    @pgq.entrypoint("print", concurrency_limit=2)
+    async def print_page(job: Job) -> None:
+        await asyncio.sleep(0.01)
+
+
+async def idempotent(pool: asyncpg.Pool, job: Job) -> None:
+    await pool.execute(
+        "INSERT INTO payments (job_id, amount) VALUES ($1, $2) ON CONFLICT (job_id) DO NOTHING",
+        job.id,
+        int(job.payload or b"0"),
+    )

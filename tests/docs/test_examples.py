@@ -1,0 +1,319 @@
+"""The code of the documentation runs, and the pages show nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from types import ModuleType
+
+import asyncpg
+import psycopg
+import pytest
+
+from pgqueuer import AsyncpgPoolDriver, Job, PgQueuer, Queries
+from pgqueuer.core.cron import Cron
+from pgqueuer.domain.models import Schedule, utc_now
+from pgqueuer.types import QueueExecutionMode
+from tests.support.documents import EXAMPLES, ROOT, Block, blocks, pages
+
+FOREIGN = ("docs/plugins/", "docs/reference/cli.md", "docs/architecture.md")
+"""Pages whose code has tests of its own."""
+
+SHOWN = [
+    block
+    for page in pages()
+    for block in blocks(page, "python")
+    if not block.page.startswith(FOREIGN)
+]
+DRAIN = QueueExecutionMode.drain
+ORDERS = "CREATE TABLE orders (id serial PRIMARY KEY, item text, shipped bool DEFAULT false)"
+
+
+def example(name: str) -> ModuleType:
+    """A module of docs/examples, imported as a reader's own would be."""
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def shows(source: str, wanted: str) -> bool:
+    """Whether `wanted` stands in `source`, line by line, at one depth of indentation."""
+    lines, block = source.splitlines(), wanted.splitlines()
+    for start, line in enumerate(lines):
+        depth = line[: len(line) - len(line.lstrip())]
+        indented = [depth + each if each else "" for each in block]
+        if lines[start : start + len(block)] == indented:
+            return True
+    return False
+
+
+@pytest.fixture
+async def pool(queue_dsn: str) -> AsyncIterator[asyncpg.Pool]:
+    async with asyncpg.create_pool(queue_dsn, min_size=1, max_size=4) as pool:
+        yield pool
+
+
+@pytest.fixture
+def queries(pool: asyncpg.Pool) -> Queries:
+    return Queries(AsyncpgPoolDriver(pool))
+
+
+@pytest.fixture
+def pgq(pool: asyncpg.Pool) -> PgQueuer:
+    return PgQueuer(AsyncpgPoolDriver(pool))
+
+
+async def statuses(queries: Queries) -> list[str]:
+    """Every transition, in order, without the job that it is of."""
+    return [row.status for row in await queries.queue_log()]
+
+
+@pytest.mark.parametrize("block", SHOWN, ids=str)
+def test_code_in_the_documentation_is_an_example_that_is_run(block: Block) -> None:
+    if block.page == "README.md":
+        pytest.skip("test_readme.py runs it")
+    sources = [path.read_text(encoding="utf-8") for path in EXAMPLES.glob("*.py")]
+    assert any(shows(source, block.text) for source in sources)
+
+
+def test_every_example_is_shown() -> None:
+    shown = "\n".join(block.text for block in SHOWN)
+    for path in EXAMPLES.glob("*.py"):
+        functions = [
+            line.strip() for line in path.read_text().splitlines() if line.startswith("async def ")
+        ]
+        body = path.read_text().splitlines()
+        assert functions or body, path
+        assert any(line.strip() and line in shown for line in body if line.startswith("    ")), path
+
+
+async def test_one_job_over_the_connection_of_the_environment(
+    queue_dsn: str, queries: Queries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGDSN", queue_dsn)
+    job_id = await example("enqueue").one_job()
+    assert [(row.job_id, row.status) for row in await queries.job_status([job_id])] == [
+        (job_id, "queued")
+    ]
+
+
+async def test_enqueueing_one_and_many(queries: Queries) -> None:
+    module = example("enqueue")
+    assert len(await module.json_payload(queries)) == 1
+    assert len(await module.many_jobs(queries)) == 3
+    await module.later(queries)
+    waiting = await queries.next_deferred_eta(["remind"])
+    assert waiting is not None
+    assert timedelta(minutes=14) < waiting <= timedelta(minutes=15)
+    claimed = await queries.browse_queue(entrypoints=["resize"])
+    assert sorted(job.priority for job in claimed) == [0, 0, 10]
+
+
+async def test_dedupe_keys(queries: Queries) -> None:
+    module = example("enqueue")
+    assert await module.once_at_a_time(queries) == "already queued: ['sync:7']"
+    first, second = await module.skip_duplicates(queries)
+    assert first is None
+    assert second is not None
+    [holder] = await module.hurry(queries)
+    job = await queries.queue_job_by_id(holder)
+    assert job is not None
+    assert job.priority == 50
+
+
+async def test_a_stream_of_jobs(queries: Queries, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await example("enqueue").a_million(queries, 12_000) == 12_000
+    assert capsys.readouterr().out.splitlines() == ["5,000 jobs", "10,000 jobs", "12,000 jobs"]
+    assert sum(row.count for row in await queries.queue_size()) == 12_000
+
+
+async def test_waiting_for_the_end_of_a_job(pgq: PgQueuer, queries: Queries) -> None:
+    @pgq.entrypoint("resize")
+    async def resize(job: Job) -> None: ...
+
+    worker = asyncio.create_task(pgq.run())
+    assert await example("enqueue").wait_for_the_end(queries) == "successful"
+    pgq.shutdown.set()
+    await worker
+
+
+async def test_canceling_queued_jobs(queries: Queries) -> None:
+    module = example("enqueue")
+    await module.cancel(queries, await module.many_jobs(queries))
+    assert await queries.queue_size() == []
+    assert (await statuses(queries))[-3:] == ["canceled"] * 3
+
+
+async def test_jobs_of_a_transaction(queue_dsn: str, pool: asyncpg.Pool, queries: Queries) -> None:
+    module = example("transactions")
+    await pool.execute(ORDERS)
+    await module.place_order_from_pool(pool, "bicycle")
+    async with await psycopg.AsyncConnection.connect(queue_dsn, autocommit=True) as connection:
+        await module.place_order_with_psycopg(connection, "bell")
+    await asyncio.to_thread(place_orders_without_asyncio, module, queue_dsn)
+    jobs = await queries.browse_queue(entrypoints=["ship"])
+    assert sorted(job.payload or b"" for job in jobs) == [b"1", b"2", b"3"]
+
+
+def place_orders_without_asyncio(module: ModuleType, dsn: str) -> None:
+    with psycopg.Connection.connect(dsn) as connection:
+        module.place_order_without_asyncio(connection, "saddle")
+
+
+async def test_a_transaction_that_is_rolled_back_leaves_no_job(
+    pool: asyncpg.Pool, queries: Queries
+) -> None:
+    # The table is missing, so the first statement of the example fails.
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await example("transactions").place_order_from_pool(pool, "bicycle")
+    assert await queries.queue_size() == []
+
+
+async def test_a_handler_with_shared_resources(
+    queue_dsn: str, pool: asyncpg.Pool, queries: Queries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in psycopg.conninfo.conninfo_to_dict(queue_dsn).items():
+        variable = {"dbname": "PGDATABASE", "host": "PGHOST", "port": "PGPORT", "user": "PGUSER"}
+        monkeypatch.setenv(variable[name], str(value))
+    await pool.execute(ORDERS)
+    await pool.execute("INSERT INTO orders (item) VALUES ('bicycle')")
+    await queries.enqueue("ship", b"1")
+    async with example("handlers").main() as pgq:
+        await pgq.run(mode=DRAIN)
+    assert await pool.fetchval("SELECT shipped FROM orders") is True
+
+
+async def test_handlers_that_return(
+    pgq: PgQueuer, queries: Queries, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = example("handlers")
+    module.plain(pgq)
+    module.blocking_work(pgq)
+    module.limited(pgq)
+    await example("enqueue").json_payload(queries)
+    await queries.enqueue(["digest", "print", "print", "print"], [b"data", None, None, None])
+    await pgq.run(mode=DRAIN)
+    assert capsys.readouterr().out == "Shipping 2 of bicycle\n"
+    assert (await statuses(queries)).count("successful") == 5
+
+
+async def test_handlers_that_fail_or_try_again(pgq: PgQueuer, queries: Queries) -> None:
+    module = example("handlers")
+    module.held(pgq)
+    module.retried(pgq)
+    await queries.enqueue(["charge", "fetch"], [None, None])
+    await pgq.run(mode=DRAIN)
+    [parked] = await queries.list_failed_jobs()
+    assert parked.entrypoint == "charge"
+    log = await queries.queue_log()
+    fetched = [row.status for row in log if row.entrypoint == "fetch"]
+    assert fetched == ["queued", "picked"] * 4 + ["exception"]
+
+
+async def test_a_handler_that_asks_for_a_retry(pgq: PgQueuer, queries: Queries) -> None:
+    example("handlers").asks_for_a_retry(pgq)
+    await queries.enqueue("poll", None)
+    worker = asyncio.create_task(pgq.run())
+    while not (eta := await queries.next_deferred_eta(["poll"])):
+        await asyncio.sleep(0.01)
+    pgq.shutdown.set()
+    await worker
+    # The first retry has no delay, the second one ten seconds.
+    assert timedelta(seconds=5) < eta <= timedelta(seconds=10)
+    [traceback] = [row.traceback for row in await queries.queue_log() if row.traceback][-1:]
+    assert traceback is not None
+    assert traceback.exception_message == "not ready yet"
+
+
+async def test_a_handler_that_can_be_stopped(
+    pgq: PgQueuer, queries: Queries, capsys: pytest.CaptureFixture[str]
+) -> None:
+    example("handlers").stoppable(pgq)
+    [job_id] = await queries.enqueue("report", None)
+    worker = asyncio.create_task(pgq.run())
+    while job_id not in pgq.qm.job_context:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0)
+    await queries.mark_job_as_cancelled([job_id])
+    while pgq.qm.job_context:
+        await asyncio.sleep(0.01)
+    pgq.shutdown.set()
+    await worker
+    assert capsys.readouterr().out == "Cleaning up\n"
+
+
+async def test_a_handler_that_does_its_work_once(pool: asyncpg.Pool, queries: Queries) -> None:
+    await pool.execute("CREATE TABLE payments (job_id bigint PRIMARY KEY, amount int)")
+    [job_id] = await queries.enqueue("pay", b"100")
+    job = await queries.queue_job_by_id(job_id)
+    await example("handlers").idempotent(pool, job)
+    await example("handlers").idempotent(pool, job)
+    assert await pool.fetchval("SELECT count(*) FROM payments") == 1
+
+
+async def test_a_test_without_a_database() -> None:
+    await example("handler_test").test_greet_is_called_with_the_payload()
+
+
+async def test_schedules(pgq: PgQueuer, queries: Queries) -> None:
+    example("schedules").register(pgq)
+    expressions = {key.entrypoint: key.expression for key in pgq.sm.registry}
+    assert expressions["invoice"] == "CRON_TZ=Europe/Oslo 30 2 1 * *"
+    assert Cron(expressions["refresh"]).next_after(utc_now()).minute % 5 == 0
+    pgq.resources["queries"] = queries
+    now = utc_now()
+    for executor in pgq.sm.registry.values():
+        parameters = executor.parameters
+        schedule = Schedule(
+            id=1,
+            expression=parameters.expression,
+            heartbeat=now,
+            created=now,
+            updated=now,
+            next_run=now,
+            status="picked",
+            entrypoint=parameters.entrypoint,
+        )
+        await pgq.sm.dispatch(executor, schedule)
+    assert [row.entrypoint for row in await queries.queue_size()] == ["report"]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        "by_name",
+        "over_an_asyncpg_pool",
+        "over_an_asyncpg_connection",
+        "over_a_psycopg_connection",
+    ],
+)
+async def test_ways_to_connect(queue_dsn: str, function: str) -> None:
+    assert await getattr(example("drivers"), function)(queue_dsn) == 1
+
+
+async def test_two_queues_in_one_database(queue_dsn: str, queries: Queries) -> None:
+    mail = await example("drivers").two_queues_in_one_database(queue_dsn)
+    await mail.enqueue("send", None)
+    assert await queries.queue_size() == []
+    assert len(await mail.queue_size()) == 1
+
+
+async def test_a_server_of_ones_own(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("server")
+    assert await example("embedded_server").server_of_a_test(str(folder)) == 1
+
+
+def test_no_example_is_left_behind() -> None:
+    """Each file is imported by a test here, or run by test_quickstart.py."""
+    tests = (ROOT / "tests" / "docs").glob("*.py")
+    text = "".join(path.read_text(encoding="utf-8") for path in tests)
+    for path in EXAMPLES.glob("*.py"):
+        assert f'"{path.stem}"' in text or f"{path.name}" in text, path
