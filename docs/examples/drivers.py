@@ -4,8 +4,9 @@ import asyncpg
 import psycopg
 
 from pgqueuer import AsyncpgDriver, AsyncpgPoolDriver, PgQueuer, PsycopgDriver, Queries, connect
-from pgqueuer.domain.settings import ConnectionSettings, DBSettings
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment
+from pgqueuer.db import Driver
+from pgqueuer.domain.settings import ConnectionSettings, DBSettings
 
 
 async def by_name(dsn: str) -> int:
@@ -33,9 +34,7 @@ async def over_a_psycopg_connection(dsn: str) -> int:
         return len(await Queries(PsycopgDriver(connection)).enqueue("resize", b"cat.png"))
 
 
-async def two_queues_in_one_database(dsn: str) -> Queries:
-    connection = await asyncpg.connect(dsn)
-    mail = QueryBuilderEnvironment(DBSettings(prefix="mail_"))
-    queries = Queries(AsyncpgDriver(connection), qbe=mail)
-    await queries.install()
-    return queries
+async def two_queues_in_one_database(driver: Driver) -> tuple[PgQueuer, PgQueuer]:
+    mail = Queries(driver, qbe=QueryBuilderEnvironment(DBSettings(prefix="mail_")))
+    await mail.install()
+    return PgQueuer(driver), PgQueuer(driver, queries=mail)

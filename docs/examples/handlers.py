@@ -51,7 +51,7 @@ def asks_for_a_retry(pgq: PgQueuer) -> None:
     @pgq.entrypoint("poll")
     async def poll(job: Job) -> None:
         if job.attempts < 3:
-            raise RetryRequested(delay=timedelta(seconds=10 * job.attempts), reason="not ready yet")
+            raise RetryRequested(delay=timedelta(seconds=10), reason="not ready yet")
 
 
 def retried(pgq: PgQueuer) -> None:

@@ -9,9 +9,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
+import psycopg
 import pytest
 
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver, AsyncpgPoolDriver
+from pgqueuer.adapters.drivers.psycopg import PsycopgDriver
 from pgqueuer.adapters.persistence.schema_ddl import render_upgrade
 from pgqueuer.adapters.persistence.schema_plan import Plan
 from pgqueuer.domain.settings import DBSettings
@@ -85,6 +87,15 @@ async def test_an_upgrade_ends_in_the_fresh_catalog_and_keeps_the_data(
 
 
 @pytest.mark.parametrize("version", OLDER)
+async def test_the_statements_of_a_plan_may_be_run_by_hand(dsn: str, version: str) -> None:
+    async with connected_manager(dsn) as (manager, connection):
+        await connection.execute(older_schema(version))
+        for statement in (await manager.plan_upgrade()).statements:
+            await connection.execute(statement)
+        assert (await manager.plan_upgrade()).statements == ()
+
+
+@pytest.mark.parametrize("version", OLDER)
 async def test_the_script_ends_in_the_fresh_catalog_and_may_be_repeated(
     pg: TestPostgres, dsn: str, version: str
 ) -> None:
@@ -143,17 +154,26 @@ async def test_an_upgrade_installs_into_an_empty_database(pg: TestPostgres, dsn:
         assert await manager.plan_upgrade() == Plan((), ())
 
 
+@pytest.mark.parametrize("isolation", ["read committed", "serializable"])
 @pytest.mark.parametrize("version", ["empty", *OLDER])
-async def test_several_upgrades_at_once(pg: TestPostgres, dsn: str, version: str) -> None:
+async def test_several_upgrades_at_once(
+    pg: TestPostgres, dsn: str, version: str, isolation: str
+) -> None:
+    async with connected_manager(dsn) as (_, connection):
+        name = await connection.fetchval("SELECT current_database()")
+        await connection.execute(
+            f"ALTER DATABASE {name} SET default_transaction_isolation TO '{isolation}'"
+        )
+        if version != "empty":
+            await connection.execute(older_schema(version))
     async with (
         asyncpg.create_pool(dsn, min_size=3, max_size=3) as pool,
         connected_manager(dsn) as (alone, connection),
-        connected_manager(dsn) as (other, _),
+        await psycopg.AsyncConnection.connect(dsn, autocommit=True) as session,
     ):
-        if version != "empty":
-            await connection.execute(older_schema(version))
         planned = await alone.plan_upgrade()
-        managers = [alone, other, *(Manager(AsyncpgPoolDriver(pool)) for _ in range(3))]
+        pooled = [Manager(AsyncpgPoolDriver(pool)) for _ in range(3)]
+        managers = [alone, *pooled, Manager(PsycopgDriver(session))]
         done = await asyncio.gather(*(manager.apply_upgrade() for manager in managers))
         together = [statement for plan in done for statement in plan.statements]
         assert sorted(together) == sorted(planned.statements)

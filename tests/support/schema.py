@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
-from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.adapters.persistence.schema_manager import SchemaManager
 from pgqueuer.domain.settings import DBSettings
 from pgqueuer.ports.driver import Driver
@@ -95,10 +95,7 @@ async def connected_manager(
 
 async def snapshot(connection: asyncpg.Connection, schema: str = "public") -> Snapshot:
     """All that the catalogs say about one schema, in no order that matters."""
-    return {
-        part: dict(await connection.fetch(query, schema))
-        for part, query in PARTS.items()
-    }
+    return {part: dict(await connection.fetch(query, schema)) for part, query in PARTS.items()}
 
 
 def readable(catalog: Snapshot) -> str:

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 import asyncpg
 import psycopg
 import pytest
+
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver, AsyncpgPoolDriver
 from pgqueuer.adapters.drivers.psycopg import PsycopgDriver
-
 from pgqueuer.adapters.persistence.schema_plan import Plan
 from pgqueuer.adapters.persistence.sqlstate import code_of
 from pgqueuer.domain.settings import DBSettings, Durability
@@ -106,6 +106,17 @@ async def test_an_install_that_fails_half_way_leaves_nothing(dsn: str, driver: D
             await Manager(driver).install()
         assert code_of(refused.value) == "42P07"
         assert await snapshot(connection) == before
+
+
+async def test_an_install_belongs_to_the_transaction_of_the_caller(dsn: str) -> None:
+    async with connected_manager(dsn) as (manager, connection):
+        transaction = connection.transaction()
+        await transaction.start()
+        assert not await manager.schema_is_installed()
+        await manager.install()
+        assert await manager.verify() == []
+        await transaction.rollback()
+        assert not await manager.schema_is_installed()
 
 
 async def test_of_many_installs_at_once_one_wins(dsn: str) -> None:

@@ -48,7 +48,7 @@ def test_a_script_has_a_blank_line_between_statements_that_begin_in_the_first_co
     assert "\n\n\n" not in text
     for statement in text.split("\n\n"):
         body = "\n".join(line for line in statement.splitlines() if not line.startswith("--"))
-        assert re.match(r"(CREATE|ALTER|DROP|DO|WITH) ?", body)
+        assert re.match(r"(CREATE|ALTER|DROP|DO) ", body)
         assert body.endswith(";")
 
 

@@ -62,8 +62,8 @@ def test_names_of_tables_that_name_their_schema_themselves() -> None:
 
 
 def test_a_file_is_read_without_its_comment_and_its_semicolon() -> None:
-    text = read_sql("ddl", "lock_for_index")
-    assert text == 'LOCK TABLE :"table" IN SHARE ROW EXCLUSIVE MODE'
+    text = read_sql("ddl", "read_committed")
+    assert text == "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
 
 
 def test_a_missing_file_is_an_error() -> None:

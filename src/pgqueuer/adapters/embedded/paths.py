@@ -61,14 +61,19 @@ def socket_folder(folder: Path, user: ServerUser) -> Path:
     if fits(inside) and user.reaches(folder):
         make_folder(inside, user)
         return inside
+    return outside_folder(folder, user)
+
+
+def outside_folder(folder: Path, user: ServerUser) -> Path:
+    """A private folder of this cluster under the temporary folder, where its user gets to."""
     digest = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
     for temporary in (Path(tempfile.gettempdir()), Path("/tmp")):  # noqa: S108 - checked below
         outside = temporary / f"pgqueuer-{digest}"
         if fits(outside) and user.reaches(temporary):
             return private_folder(outside, user)
     raise EmbeddedPostgresError(
-        f"There is no place for the socket: {inside} is out of reach or too long a path, and so "
-        "is the temporary folder. Name a short one in TMPDIR."
+        f"{folder} is out of reach of the user that runs PostgreSQL or too long a path for a "
+        "socket, and so is the temporary folder. Name a short one in TMPDIR."
     )
 
 

@@ -219,4 +219,4 @@ class SchemaManager(StatementRunner):
         """All or nothing, and nobody else at the same time."""
         text = SchemaText(self.settings)
         lock = text.catalog("lock_transaction", key=str(advisory_key(self.settings)))
-        await self.driver.execute(script((lock, *statements)))
+        await self.driver.execute(script((text.ddl("read_committed"), lock, *statements)))

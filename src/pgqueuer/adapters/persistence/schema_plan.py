@@ -145,8 +145,7 @@ class _Planner:
         build = self.text.create_index_as(item, name)
         if item.suffix != "unique_count":
             return (build,)
-        lock = self.text.ddl("lock_for_index", table=self.text.name(item.table))
-        return (lock, self.text.migration(FOLD), build)
+        return (self.text.migration(FOLD), build)
 
     def _swap_in(self, item: SchemaObject, spare: str, name: str) -> Step:
         rename = self.text.ddl(
