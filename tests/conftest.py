@@ -19,11 +19,11 @@ from pathlib import Path
 
 import pytest
 
-PLENTY = 3 * 2**30
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
+from tests.support.places import memory  # noqa: E402
 from tests.support.postgres import FAST, TestPostgres, connected  # noqa: E402
 
 for variable in list(os.environ):
@@ -73,9 +73,9 @@ def server_folder() -> Path:
 
     Otherwise one in the repository, or in the temporary folder if this user can not write there.
     """
-    memory = Path("/dev/shm")
-    if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > PLENTY:
-        folder = memory / f"pgqueuer-tests-{os.getuid()}-{zlib.crc32(os.fsencode(ROOT)):x}"
+    in_memory = memory()
+    if in_memory is not None:
+        folder = in_memory / f"pgqueuer-tests-{os.getuid()}-{zlib.crc32(os.fsencode(ROOT)):x}"
         folder.mkdir(exist_ok=True)
         if folder.stat().st_uid == os.getuid():
             return folder
@@ -90,8 +90,10 @@ def discard_unused(folder: Path) -> None:
     from pgqueuer.adapters.embedded import guardian
 
     with guardian.turn(str(folder)):
-        if not guardian.has_users(str(folder)):
-            shutil.rmtree(folder / "data")
+        if (folder / "data").exists() and not guardian.has_users(str(folder)):
+            # The name is one that the next start removes, should this process not get that far.
+            discarded = (folder / "data").rename(folder / "data.new-discarded")
+            shutil.rmtree(discarded)
 
 
 @pytest.fixture(scope="session")

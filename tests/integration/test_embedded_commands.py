@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +12,7 @@ import psycopg
 import pytest
 
 from pgqueuer.adapters import embedded
-from pgqueuer.adapters.embedded import guardian
+from tests.support.places import embedded_base, memory
 
 CONNECT = """
 import asyncio, os, sys
@@ -37,17 +35,12 @@ print("PGDSN" in os.environ, "PGQUEUER_DSN" in os.environ)
 
 @pytest.fixture(autouse=True)
 def base(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="pgq-"))
-    folder.chmod(0o755)
-    monkeypatch.setenv("PGQUEUER_EMBEDDED_DIR", str(folder))
     chosen = os.environ.get("PGQUEUER_TEST_PG_BINDIR")
     if chosen:
         monkeypatch.setenv("PGQUEUER_EMBEDDED_BINDIR", chosen)
-    yield folder
-    for cluster in embedded.status(folder):
-        embedded.stop(folder)
-        guardian.wait_for_end(str(cluster.folder))
-    shutil.rmtree(folder)
+    with embedded_base(memory()) as folder:
+        monkeypatch.setenv("PGQUEUER_EMBEDDED_DIR", str(folder))
+        yield folder
 
 
 def pgq(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -17,6 +17,7 @@ import pytest
 from pgqueuer.adapters import embedded
 from pgqueuer.adapters.embedded import guardian
 from tests.support.embedded_user import UserProcess
+from tests.support.places import embedded_base, memory
 from tests.support.waiting import wait_until
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes to another user")
@@ -34,13 +35,15 @@ def _binaries(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def base() -> Iterator[Path]:
     """A base folder that any user of the machine can reach, emptied afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="pgq-"))
-    folder.chmod(0o755)
-    yield folder
-    for cluster in embedded.status(folder):
-        embedded.stop(folder)
-        guardian.wait_for_end(str(cluster.folder))
-    shutil.rmtree(folder)
+    with embedded_base(memory()) as folder:
+        yield folder
+
+
+@pytest.fixture
+def base_on_disk() -> Iterator[Path]:
+    """The same where programs may be kept, which is not so in every memory."""
+    with embedded_base() as folder:
+        yield folder
 
 
 @pytest.fixture
@@ -318,9 +321,9 @@ def test_root_may_keep_it_where_no_other_user_can_go(tmp_path: Path) -> None:
 
 @as_root
 def test_root_may_have_the_binaries_where_no_other_user_can_go(
-    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    base_on_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = embedded.start(base, options={"fsync": "off"})
+    found = embedded.start(base_on_disk, options={"fsync": "off"})
     found.close()
     top = found.bindir.parents[2]
     inner = found.bindir.relative_to(top)
@@ -330,7 +333,7 @@ def test_root_may_have_the_binaries_where_no_other_user_can_go(
     tmp_path.chmod(0o700)
     monkeypatch.setenv("PGQUEUER_EMBEDDED_BINDIR", str(tmp_path / inner))
     for _ in range(2):
-        with embedded.start(base, options={"fsync": "off"}) as server:
+        with embedded.start(base_on_disk, options={"fsync": "off"}) as server:
             write_row(server.dsn())
     copies = [path.name for path in server.folder.glob("binaries-*")]
     assert len(copies) == 1

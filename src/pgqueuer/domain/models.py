@@ -11,6 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, RootModel
 
+from pgqueuer.domain.reports import (
+    ActiveWorker,
+    EntrypointStat,
+    JobDurationStats,
+    OverviewSnapshot,
+    QueueAgeStats,
+    StaleJob,
+    TableInfo,
+    ThroughputBucket,
+    ThroughputStats,
+)
 from pgqueuer.domain.types import (
     EVENT_TYPES,
     JOB_STATUS,
@@ -317,101 +328,3 @@ class Schedule(BaseModel):
     last_run: AwareDatetime | None = None
     status: JOB_STATUS
     entrypoint: CronEntrypoint
-
-
-class QueueAgeStats(BaseModel):
-    """How long queued jobs of an entrypoint have been there, deferred ones included."""
-
-    entrypoint: QueueEntrypoint
-    queued_count: int
-    oldest_created: AwareDatetime
-    oldest_age_seconds: float
-    avg_age_seconds: float
-
-
-class JobDurationStats(BaseModel):
-    """Run times from claim to outcome, in seconds."""
-
-    entrypoint: QueueEntrypoint
-    completed: int
-    p50_seconds: float
-    p95_seconds: float
-    p99_seconds: float
-    max_seconds: float
-
-
-class ThroughputStats(BaseModel):
-    """Transitions of an entrypoint to a status."""
-
-    entrypoint: QueueEntrypoint
-    status: JOB_STATUS
-    total_count: int
-
-
-class ThroughputBucket(BaseModel):
-    """Transitions of one minute; `bucket` is the minute."""
-
-    bucket: AwareDatetime
-    entrypoint: QueueEntrypoint
-    status: JOB_STATUS
-    count: int
-
-
-class ActiveWorker(BaseModel):
-    """A worker as seen from the rows that it holds."""
-
-    queue_manager_id: QueueManagerId
-    active_jobs: int
-    oldest_heartbeat: AwareDatetime
-    newest_heartbeat: AwareDatetime
-    entrypoints: list[str]
-
-
-class StaleJob(BaseModel):
-    """A picked job whose owner has been silent."""
-
-    id: JobId
-    priority: int
-    queue_manager_id: QueueManagerId | None
-    created: AwareDatetime
-    updated: AwareDatetime
-    heartbeat: AwareDatetime
-    execute_after: AwareDatetime
-    status: JOB_STATUS
-    entrypoint: QueueEntrypoint
-    seconds_since_heartbeat: float
-
-
-class TableInfo(BaseModel):
-    """A table of the installation; `persistence` is LOGGED or UNLOGGED, `total_size` for people."""
-
-    table_name: str
-    persistence: str
-    estimated_rows: int
-    total_size: str
-
-
-class EntrypointStat(BaseModel):
-    """One line of an overview by entrypoint."""
-
-    entrypoint: QueueEntrypoint
-    queued: int
-    picked: int
-    oldest_age_seconds: float | None = None
-    p50_seconds: float | None = None
-    p95_seconds: float | None = None
-    p99_seconds: float | None = None
-    completed: int
-    failure_rate: float | None = None
-    sparkline: list[int]
-
-
-class OverviewSnapshot(BaseModel):
-    """The queue in six numbers."""
-
-    queued_total: int
-    picked_total: int
-    failed_total: int
-    active_workers: int
-    oldest_queued_age_seconds: float | None = None
-    exceptions_recent: int

@@ -133,11 +133,13 @@ class PsycopgDriver(PostgresDriver):
         if not self._reader.running:
             self._connection.add_notify_handler(self._heard)
             self._reader.start()
-        await self._connection.execute(SQL("LISTEN {}").format(Identifier(channel)))
+        with self._reader.statement():
+            await self._connection.execute(SQL("LISTEN {}").format(Identifier(channel)))
 
     async def _unlisten(self, channel: str) -> None:
         if not self._connection.closed:
-            await self._connection.execute(SQL("UNLISTEN {}").format(Identifier(channel)))
+            with self._reader.statement():
+                await self._connection.execute(SQL("UNLISTEN {}").format(Identifier(channel)))
         if not self._channels.names:
             self._stop_reading()
 

@@ -48,6 +48,8 @@ class NotificationReader:
             self._socket = original.dup()
         finally:
             original.detach()
+        # Python makes a duplicate a blocking one, and with it the original.
+        self._socket.setblocking(False)
         self._watch()
 
     def stop(self) -> None:

@@ -94,8 +94,8 @@ def reachable(binaries: Binaries, user: ServerUser, cluster: Path) -> Binaries:
     """
     if not user.switch or version_of(binaries.folder, user) is not None:
         return binaries
-    for place in (lambda: cluster, lambda: outside_folder(cluster, user)):
-        target = place() / f"binaries-{binaries.version}"
+    for place in copy_places(cluster, user):
+        target = place / f"binaries-{binaries.version}"
         folder = copy(binaries, target)
         if version_of(folder, user) is not None:
             return replace(binaries, folder=folder)
@@ -104,6 +104,12 @@ def reachable(binaries: Binaries, user: ServerUser, cluster: Path) -> Binaries:
         f"The user that runs PostgreSQL can run neither {binaries.folder} nor a copy of it. "
         "Install PostgreSQL where every user can read it, or do not run as root."
     )
+
+
+def copy_places(cluster: Path, user: ServerUser) -> Iterator[Path]:
+    """Where a copy may go; the second folder is made only when it is asked for."""
+    yield cluster
+    yield outside_folder(cluster, user)
 
 
 def copy(binaries: Binaries, target: Path) -> Path:

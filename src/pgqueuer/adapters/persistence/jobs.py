@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 from pgqueuer.adapters.persistence.base import StatementRunner
 from pgqueuer.adapters.persistence.query_helpers import cell
 from pgqueuer.adapters.persistence.rows import read_claimed, traceback_json
 from pgqueuer.adapters.persistence.sqlstate import is_deadlock_detected, is_unique_violation
+from pgqueuer.core.worker_calls import WorkerCalls
 from pgqueuer.domain import events
 from pgqueuer.domain.lifecycle import (
     ClaimRequest,
@@ -20,9 +21,8 @@ from pgqueuer.domain.lifecycle import (
     ReapReport,
     Settlement,
 )
-from pgqueuer.domain.models import Job, TracebackRecord
-from pgqueuer.domain.types import JOB_STATUS, JobId, QueueEntrypoint, QueueManagerId
-from pgqueuer.ports.repository import EntrypointExecutionParameter
+from pgqueuer.domain.models import Job
+from pgqueuer.domain.types import JobId, QueueEntrypoint, QueueManagerId
 
 ROWS_PER_CLAIM = 1000
 """The literal LIMIT of the claim statements."""
@@ -31,8 +31,8 @@ SEAT_RACES = 3
 """So often a claim that lost a seat to another connection is tried again."""
 
 
-class JobQueries(StatementRunner):
-    """What `JobStore` asks for, and the calls of the public interface that rest on it."""
+class JobQueries(StatementRunner, WorkerCalls):
+    """What `JobStore` asks for, in PostgreSQL."""
 
     async def claim(self, request: ClaimRequest) -> list[Job]:
         """Claim at most `request.batch_size` jobs; see `JobStore.claim`."""
@@ -152,58 +152,11 @@ class JobQueries(StatementRunner):
             other_limits=tuple(map(str, other)) if isinstance(other, list) else (),
         )
 
-    async def dequeue(
-        self,
-        batch_size: int,
-        entrypoints: dict[QueueEntrypoint, EntrypointExecutionParameter],
-        queue_manager_id: QueueManagerId,
-        global_concurrency_limit: int | None,
-        heartbeat_timeout: timedelta,
-    ) -> list[Job]:
-        """Claim jobs, expired leases of any worker included.
-
-        `global_concurrency_limit` is the most that the worker may hold in all (None: no bound).
-        Raises ValueError for a batch_size below 1.
-        """
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-        terms = {
-            name: EntrypointTerms(concurrency_limit=max(given.concurrency_limit, 0))
-            for name, given in entrypoints.items()
-        }
-        await self.reap(None, terms, heartbeat_timeout)
-        wanted = batch_size
-        if global_concurrency_limit is not None:
-            rows = await self._fetch("held_by_worker", queue_manager_id, list(terms))
-            wanted = min(wanted, global_concurrency_limit - _count(cell(rows, "held")))
-        if wanted < 1:
-            return []
-        request = ClaimRequest(owner=queue_manager_id, batch_size=wanted, entrypoints=terms)
-        jobs = await self.claim(request)
-        if not jobs:
-            jobs = await self.claim(
-                ClaimRequest(owner=queue_manager_id, batch_size=1, entrypoints=terms, suspects=True)
-            )
-        return jobs
-
-    async def log_jobs(
-        self, job_status: list[tuple[Job, JOB_STATUS, TracebackRecord | None]]
-    ) -> None:
-        """Write outcomes of jobs that are still picked by the owner that each job names."""
-        await self.settle(
-            [
-                Settlement(job.id, job.queue_manager_id, status, record)
-                for job, status, record in job_status
-            ]
-        )
-
-    async def retry_job(
-        self, job: Job, delay: timedelta, traceback_record: TracebackRecord | None
-    ) -> None:
-        """Put the job back, eligible after `delay`, one attempt more; only if still its owner's."""
-        await self.settle(
-            [Settlement(job.id, job.queue_manager_id, "queued", traceback_record, delay)]
-        )
+    async def count_held(
+        self, owner: QueueManagerId, entrypoints: Collection[QueueEntrypoint]
+    ) -> int:
+        """How many jobs of these entrypoints `owner` holds."""
+        return _count(cell(await self._fetch("held_by_worker", owner, list(entrypoints)), "held"))
 
     async def update_heartbeat(self, job_ids: list[JobId]) -> None:
         """Renew the leases of picked jobs, whoever holds them; a worker uses `keep_leases`."""

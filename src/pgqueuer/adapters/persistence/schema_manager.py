@@ -28,7 +28,7 @@ __all__ = ["Divergence", "Plan", "SchemaManager"]
 SERIALIZATION_FAILURE = "40001"
 DEADLOCK_DETECTED = "40P01"
 INTERNAL_ERROR = "XX000"
-LOST_RACES = 200
+LOST_RACES = 100
 """More than there are steps from the oldest schema, so that only a standstill comes to this."""
 
 logger = logging.getLogger("pgqueuer")
