@@ -10,6 +10,7 @@ TREE ?=
 
 VENV := $(if $(filter oldest,$(DEPS)),.venv-oldest,.venv)
 BIN := $(VENV)/bin
+GROUP := $(if $(filter oldest,$(DEPS)),test,dev)
 STAMP := $(VENV)/.installed
 CONSTRAINTS := $(VENV)/constraints.txt
 
@@ -27,7 +28,7 @@ $(STAMP): pyproject.toml scripts/oldest.py
 	$(BIN)/python scripts/oldest.py > $(CONSTRAINTS)
 	$(if $(filter newest,$(DEPS)),: > $(CONSTRAINTS))
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet -c $(CONSTRAINTS) -e '.[embedded,psycopg]' 'psycopg[binary]' --group dev
+	$(BIN)/python -m pip install --quiet -c $(CONSTRAINTS) -e '.[embedded,psycopg]' --group $(GROUP)
 	touch $@
 
 lint: $(STAMP) ## Check the style, the format and the import contracts
@@ -40,8 +41,8 @@ type: $(STAMP) ## Check the types with mypy and pyright
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 test: $(STAMP) ## Run the tests on PG=14 to 18 (18); TESTS=tests/unit, ARGS="-x -k name", DEPS=oldest
-	$(if $(filter-out 18,$(PG)),PGQUEUER_TEST_PG_BINDIR="$$($(BIN)/python scripts/fetch_postgres.py $(PG))" &&) \
-	$(BIN)/python -m pytest -n $(WORKERS) $(TESTS) $(ARGS)
+	@bindir="$(if $(filter-out 18,$(PG)),$$($(BIN)/python scripts/fetch_postgres.py $(PG)))" && \
+	PGQUEUER_TEST_PG_BINDIR="$$bindir" $(BIN)/python -m pytest -n $(WORKERS) $(TESTS) $(ARGS)
 
 bench: $(STAMP) ## Measure the speed and the memory; ARGS are for the benchmark
 	$(BIN)/python -m benchmarks $(ARGS)

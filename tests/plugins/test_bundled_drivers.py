@@ -20,7 +20,7 @@ def registry() -> PluginRegistry:
 async def test_a_named_driver_reaches_the_database(
     registry: PluginRegistry, dsn: str, name: str
 ) -> None:
-    settings = ConnectionSettings(dsn=dsn, application_name="by-name")  # type: ignore[call-arg]
+    settings = ConnectionSettings(dsn=dsn, application_name="by-name")
     async with connect(name, settings, registry=registry) as driver:
         assert isinstance(driver, Driver)
         [row] = await driver.fetch("SELECT current_setting('application_name') AS name")
@@ -31,10 +31,10 @@ async def test_a_named_driver_reaches_the_database(
 async def test_leaving_gives_back_every_connection_of_a_listening_driver(
     registry: PluginRegistry, dsn: str, name: str
 ) -> None:
-    settings = ConnectionSettings(dsn=dsn, application_name="mine")  # type: ignore[call-arg]
+    settings = ConnectionSettings(dsn=dsn, application_name="mine")
     count = "SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = 'mine'"
     heard = asyncio.Event()
-    async with connect("asyncpg", ConnectionSettings(dsn=dsn), registry=registry) as other:  # type: ignore[call-arg]
+    async with connect("asyncpg", ConnectionSettings(dsn=dsn), registry=registry) as other:
         async with asyncio.timeout(30), connect(name, settings, registry=registry) as driver:
             await driver.add_listener("ch_test", lambda _: heard.set())
             await other.notify("ch_test", "{}")
@@ -56,7 +56,7 @@ async def test_the_implicit_driver_reaches_the_database(
 async def test_the_store_of_a_driver_takes_and_counts_jobs(
     registry: PluginRegistry, queue_dsn: str, name: str
 ) -> None:
-    settings = ConnectionSettings(dsn=queue_dsn)  # type: ignore[call-arg]
+    settings = ConnectionSettings(dsn=queue_dsn)
     async with connect_repository(name, settings, registry=registry) as queries:
         assert isinstance(queries, RepositoryPort)
         await queries.enqueue(["fetch", "fetch"], [b"1", b"2"], [0, 0])

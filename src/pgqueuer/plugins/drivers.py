@@ -89,5 +89,5 @@ async def open_driver(
     from pgqueuer.domain.settings import ConnectionSettings  # noqa: PLC0415 - pydantic is slow
 
     factory = chosen.load()
-    async with factory(settings or ConnectionSettings.model_validate({})) as connection:
+    async with factory(settings or ConnectionSettings()) as connection:
         yield connection

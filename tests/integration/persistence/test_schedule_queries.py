@@ -18,6 +18,8 @@ from tests.support.open_queries import open_queries
 
 NOW = timedelta(0)
 HOUR = timedelta(hours=1)
+PATIENCE = 20
+"""Seconds after which a query counts as waiting for a lock."""
 
 
 def key(entrypoint: str, expression: str = "0 * * * *") -> CronExpressionEntrypoint:
@@ -96,7 +98,7 @@ async def test_a_tick_that_someone_is_picking_is_not_waited_for(
     await queries.insert_schedule({key("a"): NOW, key("b"): NOW})
     wanted = {key("a"): HOUR, key("b"): HOUR}
 
-    async with db.transaction():
+    async with asyncio.timeout(PATIENCE), db.transaction():
         await db.execute("SELECT FROM pgqueuer_schedules WHERE entrypoint = 'a' FOR UPDATE")
         picked = await queries.fetch_schedule(wanted)
 

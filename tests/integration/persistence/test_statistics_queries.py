@@ -21,6 +21,8 @@ from tests.support.open_queries import open_queries
 
 MINUTE = timedelta(minutes=1)
 JIT_ABOVE_COST = 100_000
+PATIENCE = 20
+"""Seconds after which a query counts as waiting for a lock."""
 
 
 @pytest.fixture(params=["asyncpg", "psycopg"])
@@ -141,6 +143,15 @@ async def test_folding_again_counts_nothing_again(queries: Queries, db: asyncpg.
     assert all(row.aggregated for row in await queries.queue_log())
 
 
+async def test_a_long_log_is_folded_to_its_end(queries: Queries, db: asyncpg.Connection) -> None:
+    await log_many(db, 20_001)
+
+    await queries.aggregate_logs()
+
+    assert await queries.unaggregated_log_count() == 0
+    assert await stored(db) == 20_001
+
+
 async def test_later_transitions_of_a_second_are_added_to_its_row(
     queries: Queries, db: asyncpg.Connection
 ) -> None:
@@ -189,7 +200,7 @@ async def test_a_reader_counts_what_another_is_folding_and_does_not_wait_for_it(
     await log(db, "queued", "picked")
     fold = Statements(DBSettings())["statistics_fold"]
 
-    async with db.transaction():
+    async with asyncio.timeout(PATIENCE), db.transaction():
         assert await db.fetchval(fold, False) == 2
         assert total(await queries.log_statistics(None)) == 2
         assert sum(row.total_count for row in await queries.throughput_summary()) == 2
@@ -202,7 +213,7 @@ async def test_aggregate_logs_leaves_the_work_to_whoever_is_at_it(
     queries: Queries, db: asyncpg.Connection, queue_dsn: str
 ) -> None:
     other = await asyncpg.connect(queue_dsn)
-    async with other.transaction():
+    async with asyncio.timeout(PATIENCE), other.transaction():
         assert await other.fetchval(Statements(DBSettings())["statistics_fold"], True) == 0
         await log(db, "queued")
         await queries.aggregate_logs()

@@ -261,3 +261,18 @@ async def test_the_lock_keeps_other_changes_waiting(dsn: str) -> None:
         await waiting
         assert not await second.schema_is_installed()
         assert not await observer.fetch("SELECT FROM pg_locks WHERE locktype = 'advisory'")
+
+
+async def test_the_lock_may_be_held_around_an_upgrade_and_is_given_back(
+    dsn: str, driver: Driver
+) -> None:
+    manager = Manager(driver)
+    async with manager.schema_lock():
+        await manager.upgrade()
+    assert await manager.verify() == []
+    async with connected_manager(dsn) as (_, observer):
+        held = (
+            "SELECT FROM pg_locks WHERE locktype = 'advisory' AND database = "
+            "(SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        assert not await observer.fetch(held)

@@ -61,6 +61,7 @@ def recording_router() -> tuple[EventRouter, list[object]]:
         (CANCELED, CancellationEvent),
         (CHECKED, HealthCheckEvent),
     ],
+    ids=["inserted", "spaced", "canceled", "checked"],
 )
 @pytest.mark.parametrize("as_type", [str, str.encode, lambda text: bytearray(text.encode())])
 def test_each_event_goes_to_the_handler_of_its_type(
@@ -91,6 +92,7 @@ async def test_initializing_listens_on_the_channel() -> None:
 @pytest.mark.parametrize(
     "payload",
     ["", "no json", "[]", '{"type": "other"}', INSERTED.replace("insert", "vacuum"), b"\xff\xfe"],
+    ids=["empty", "no json", "a list", "another type", "another operation", "no text"],
 )
 def test_what_is_no_event_is_logged_without_its_content(
     payload: str | bytes, caplog: pytest.LogCaptureFixture
@@ -123,7 +125,11 @@ def test_an_error_of_the_handler_is_logged_and_not_raised(
     assert "broken handler" in caplog.text
 
 
-@pytest.mark.parametrize("payload", [INSERTED, INSERTED.encode(), SPACED, SPACED.encode()])
+@pytest.mark.parametrize(
+    "payload",
+    [INSERTED, INSERTED.encode(), SPACED, SPACED.encode()],
+    ids=["inserted", "inserted bytes", "spaced", "spaced bytes"],
+)
 def test_the_short_way_gives_the_operation_and_makes_no_event(payload: str | bytes) -> None:
     router, seen = recording_router()
     operations: list[str] = []
@@ -132,7 +138,9 @@ def test_the_short_way_gives_the_operation_and_makes_no_event(payload: str | byt
     assert operations == [json.loads(payload)["operation"]]
 
 
-@pytest.mark.parametrize("payload", [CANCELED, CHECKED, "no json"])
+@pytest.mark.parametrize(
+    "payload", [CANCELED, CHECKED, "no json"], ids=["canceled", "checked", "no json"]
+)
 def test_the_short_way_is_for_changes_only(payload: str) -> None:
     router, seen = recording_router()
     operations: list[str] = []

@@ -57,7 +57,7 @@ def without(monkeypatch: pytest.MonkeyPatch, *absent: str) -> None:
 
 
 async def test_connect_opens_the_named_driver_and_closes_it(fake: PluginRegistry) -> None:
-    settings = ConnectionSettings.model_validate({"dsn": "postgresql://x"})
+    settings = ConnectionSettings(dsn="postgresql://x")
     log = sys.modules["site_fake"].log
     async with connect("fake", settings, registry=fake) as driver:
         assert driver == "driver"  # type: ignore[comparison-overlap]

@@ -1,0 +1,1 @@
+"""The chapters of `pgqueuer.testing.driver`."""

@@ -1,0 +1,89 @@
+"""What every chapter uses: the fixture to override, and short words for the usual steps."""
+
+# ruff: noqa: S101 - assertions are the purpose of this module
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeAlias
+
+import pytest
+
+from pgqueuer.ports.driver import BulkCopier, Driver, ListenerRemover
+
+OpenDriver: TypeAlias = Callable[[], AbstractAsyncContextManager[Any]]
+"""Each call opens another connection to the same database and gives a driver on it, which is not
+entered yet; leaving the context closes the connection."""
+
+PATIENCE = 15.0
+"""Seconds to wait for what should come at once."""
+
+
+class DriverKit:
+    """The fixture and the capabilities; see `pgqueuer.testing.driver`."""
+
+    has_sql = True
+    can_listen = True
+    can_remove_listeners = True
+    can_copy = True
+    refuses_wrong_types = True
+
+    @pytest.fixture
+    def open_driver(self) -> OpenDriver:
+        """Makes drivers over new connections to one database."""
+        raise NotImplementedError("Override the fixture `open_driver`; return a callable.")
+
+    @pytest.fixture(autouse=True)
+    def _needs(self, request: pytest.FixtureRequest) -> None:
+        for mark in request.node.iter_markers("driver_needs"):
+            for capability in mark.args:
+                if not getattr(self, capability):
+                    pytest.skip(f"{capability} is False")
+
+
+class Heard:
+    """The payloads that a listener was called with."""
+
+    def __init__(self) -> None:
+        self.payloads: list[str] = []
+        self._more = asyncio.Event()
+
+    def __call__(self, payload: str | bytes | bytearray) -> None:
+        self.payloads.append(payload if isinstance(payload, str) else bytes(payload).decode())
+        self._more.set()
+
+    async def until(self, payload: str) -> list[str]:
+        """Wait for a payload; return what came before it, and start over after it."""
+        async with asyncio.timeout(PATIENCE):
+            while payload not in self.payloads:
+                self._more.clear()
+                await self._more.wait()
+        at = self.payloads.index(payload)
+        before, self.payloads = self.payloads[:at], self.payloads[at + 1 :]
+        return before
+
+
+async def remove(driver: Driver, channel: str, listener: Heard) -> None:
+    """Stop listening."""
+    assert isinstance(driver, ListenerRemover), "set can_remove_listeners = False"
+    await driver.remove_listener(channel, listener)
+
+
+def copier(driver: Driver) -> BulkCopier:
+    """The driver as one that copies."""
+    assert isinstance(driver, BulkCopier), "set can_copy = False"
+    return driver
+
+
+async def only(driver: Driver, query: str, *args: object) -> Any:
+    """The one value of the one row."""
+    (row,) = await driver.fetch(query, *args)
+    (value,) = row.values()
+    return value
+
+
+async def exists(driver: Driver, table: str) -> bool:
+    """Whether there is such a table."""
+    return bool(await only(driver, "SELECT to_regclass($1::text) IS NOT NULL AS there", table))
