@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 from pgqueuer import Queries, connect
-from pgqueuer.adapters.persistence.bulk import NewJob
 from pgqueuer.core.completion import CompletionWatcher
 from pgqueuer.errors import DuplicateJobError
+from pgqueuer.queries import NewJob
 from pgqueuer.types import JobId
 
 
@@ -25,12 +25,11 @@ async def json_payload(queries: Queries) -> list[JobId]:
 
 
 async def many_jobs(queries: Queries) -> list[JobId]:
-    ids = await queries.enqueue(
+    return await queries.enqueue(
         ["resize", "resize", "resize"],
         [b"cat.png", b"dog.png", b"owl.png"],
         priority=[0, 10, 0],
     )
-    return ids
 
 
 async def later(queries: Queries) -> list[JobId]:
@@ -47,13 +46,12 @@ async def once_at_a_time(queries: Queries) -> str:
 
 
 async def skip_duplicates(queries: Queries) -> list[JobId | None]:
-    ids = await queries.enqueue(
+    return await queries.enqueue(
         ["sync", "sync"],
         [b"customer 7", b"customer 8"],
         dedupe_key=["sync:7", "sync:8"],
         on_conflict="skip",
     )
-    return ids
 
 
 async def hurry(queries: Queries) -> list[JobId]:

@@ -27,7 +27,8 @@ async def main() -> AsyncIterator[PgQueuer]:
 
         @pgq.entrypoint("ship")
         async def ship(job: Job, context: Context) -> None:
-            orders: asyncpg.Pool = context.resources["pool"]
+            orders = context.resources["pool"]
+            assert isinstance(orders, asyncpg.Pool)
             await orders.execute(
                 "UPDATE orders SET shipped = true WHERE id = $1", int(job.payload or b"0")
             )
@@ -38,7 +39,8 @@ async def main() -> AsyncIterator[PgQueuer]:
 def blocking_work(pgq: PgQueuer) -> None:
     @pgq.entrypoint("digest")
     async def digest(job: Job) -> None:
-        await asyncio.to_thread(hashlib.scrypt, job.payload, salt=b"salt", n=2**10, r=8, p=1)
+        data = job.payload or b""
+        await asyncio.to_thread(hashlib.scrypt, data, salt=b"salt", n=2**10, r=8, p=1)
 
 
 def held(pgq: PgQueuer) -> None:

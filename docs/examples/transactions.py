@@ -7,18 +7,12 @@ from pgqueuer.db import AsyncpgDriver, PsycopgDriver, SyncPsycopgDriver
 from pgqueuer.queries import Queries, SyncQueries
 
 
-async def place_order(connection: asyncpg.Connection, item: str) -> None:
-    queries = Queries(AsyncpgDriver(connection))
-    async with connection.transaction():
+async def place_order(pool: asyncpg.Pool, item: str) -> None:
+    async with pool.acquire() as connection, connection.transaction():
         order = await connection.fetchval(
             "INSERT INTO orders (item) VALUES ($1) RETURNING id", item
         )
-        await queries.enqueue("ship", str(order).encode())
-
-
-async def place_order_from_pool(pool: asyncpg.Pool, item: str) -> None:
-    async with pool.acquire() as connection:
-        await place_order(connection, item)
+        await Queries(AsyncpgDriver(connection)).enqueue("ship", str(order).encode())
 
 
 async def place_order_with_psycopg(connection: psycopg.AsyncConnection, item: str) -> None:

@@ -98,7 +98,9 @@ async def test_the_database_retry_executor_takes_its_parameters(driver):
     @pgq.entrypoint(
         "my_task",
         executor_factory=lambda p: DatabaseRetryEntrypointExecutor(
-            parameters=p, max_attempts=5, max_delay=timedelta(minutes=5),
+            parameters=p,
+            max_attempts=5,
+            max_delay=timedelta(minutes=5),
             initial_delay=timedelta(milliseconds=1),
         ),
     )

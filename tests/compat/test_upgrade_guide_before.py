@@ -22,8 +22,20 @@ REMOVED_MODULES = [
     *(
         f"pgqueuer.{name}"
         for name in (
-            "buffers", "cache", "cli", "completion", "heartbeat", "helpers", "listeners",
-            "logconfig", "qb", "query_helpers", "retries", "supervisor", "tm", "tracing",
+            "buffers",
+            "cache",
+            "cli",
+            "completion",
+            "heartbeat",
+            "helpers",
+            "listeners",
+            "logconfig",
+            "qb",
+            "query_helpers",
+            "retries",
+            "supervisor",
+            "tm",
+            "tracing",
         )
     ),
     "pgqueuer.core.helpers",
@@ -112,7 +124,8 @@ def test_a_factory_that_is_no_async_context_manager_is_refused():
 
 
 @pytest.mark.parametrize(
-    "option", ["--pg-host", "--pg-port", "--pg-user", "--pg-database", "--pg-password", "--pg-schema"]
+    "option",
+    ["--pg-host", "--pg-port", "--pg-user", "--pg-database", "--pg-password", "--pg-schema"],
 )
 def test_removed_options_are_usage_errors(option):
     done = subprocess.run(
@@ -134,7 +147,10 @@ def test_removed_parameters_of_executors_are_refused():
     for keyword in ("connection", "queries", "shutdown"):
         with pytest.raises(TypeError):
             ScheduleExecutorFactoryParameters(
-                entrypoint="x", expression="* * * * *", func=func, clean_old=False,
+                entrypoint="x",
+                expression="* * * * *",
+                func=func,
+                clean_old=False,
                 **{keyword: None},
             )
 

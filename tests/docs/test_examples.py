@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import importlib.util
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from types import ModuleType
 
 import asyncpg
@@ -18,9 +19,10 @@ from pgqueuer import AsyncpgPoolDriver, Job, PgQueuer, Queries
 from pgqueuer.core.cron import Cron
 from pgqueuer.domain.models import Schedule, utc_now
 from pgqueuer.types import QueueExecutionMode
-from tests.support.documents import EXAMPLES, ROOT, Block, blocks, pages
+from tests.support.documents import EXAMPLES, Block, blocks, pages
+from tests.support.kernel import until, working
 
-FOREIGN = ("docs/plugins/", "docs/reference/cli.md", "docs/architecture.md")
+FOREIGN = ("docs/plugins/", "docs/reference/cli.md", "README.md")
 """Pages whose code has tests of its own."""
 
 SHOWN = [
@@ -78,21 +80,19 @@ async def statuses(queries: Queries) -> list[str]:
 
 @pytest.mark.parametrize("block", SHOWN, ids=str)
 def test_code_in_the_documentation_is_an_example_that_is_run(block: Block) -> None:
-    if block.page == "README.md":
-        pytest.skip("test_readme.py runs it")
     sources = [path.read_text(encoding="utf-8") for path in EXAMPLES.glob("*.py")]
     assert any(shows(source, block.text) for source in sources)
 
 
-def test_every_example_is_shown() -> None:
-    shown = "\n".join(block.text for block in SHOWN)
-    for path in EXAMPLES.glob("*.py"):
-        functions = [
-            line.strip() for line in path.read_text().splitlines() if line.startswith("async def ")
-        ]
-        body = path.read_text().splitlines()
-        assert functions or body, path
-        assert any(line.strip() and line in shown for line in body if line.startswith("    ")), path
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_every_function_of_an_example_is_shown(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = source.splitlines()[node.lineno - 1 : node.end_lineno]
+            function = "\n".join(lines)
+            parts = [block.text for block in SHOWN]
+            assert any(shows(function, part) or shows(part, function) for part in parts), node.name
 
 
 async def test_one_job_over_the_connection_of_the_environment(
@@ -139,10 +139,8 @@ async def test_waiting_for_the_end_of_a_job(pgq: PgQueuer, queries: Queries) -> 
     @pgq.entrypoint("resize")
     async def resize(job: Job) -> None: ...
 
-    worker = asyncio.create_task(pgq.run())
-    assert await example("enqueue").wait_for_the_end(queries) == "successful"
-    pgq.shutdown.set()
-    await worker
+    async with working(pgq):
+        assert await example("enqueue").wait_for_the_end(queries) == "successful"
 
 
 async def test_canceling_queued_jobs(queries: Queries) -> None:
@@ -155,7 +153,7 @@ async def test_canceling_queued_jobs(queries: Queries) -> None:
 async def test_jobs_of_a_transaction(queue_dsn: str, pool: asyncpg.Pool, queries: Queries) -> None:
     module = example("transactions")
     await pool.execute(ORDERS)
-    await module.place_order_from_pool(pool, "bicycle")
+    await module.place_order(pool, "bicycle")
     async with await psycopg.AsyncConnection.connect(queue_dsn, autocommit=True) as connection:
         await module.place_order_with_psycopg(connection, "bell")
     await asyncio.to_thread(place_orders_without_asyncio, module, queue_dsn)
@@ -173,7 +171,7 @@ async def test_a_transaction_that_is_rolled_back_leaves_no_job(
 ) -> None:
     # The table is missing, so the first statement of the example fails.
     with pytest.raises(asyncpg.UndefinedTableError):
-        await example("transactions").place_order_from_pool(pool, "bicycle")
+        await example("transactions").place_order(pool, "bicycle")
     assert await queries.queue_size() == []
 
 
@@ -221,15 +219,16 @@ async def test_handlers_that_fail_or_try_again(pgq: PgQueuer, queries: Queries) 
 async def test_a_handler_that_asks_for_a_retry(pgq: PgQueuer, queries: Queries) -> None:
     example("handlers").asks_for_a_retry(pgq)
     await queries.enqueue("poll", None)
-    worker = asyncio.create_task(pgq.run())
-    while not (eta := await queries.next_deferred_eta(["poll"])):
-        await asyncio.sleep(0.01)
-    pgq.shutdown.set()
-    await worker
-    # The first retry has no delay, the second one ten seconds.
-    assert timedelta(seconds=5) < eta <= timedelta(seconds=10)
-    [traceback] = [row.traceback for row in await queries.queue_log() if row.traceback][-1:]
-    assert traceback is not None
+
+    async def put_back() -> bool:
+        return await queries.next_deferred_eta(["poll"]) is not None
+
+    async with working(pgq):
+        await until(put_back)
+    eta = await queries.next_deferred_eta(["poll"])
+    assert eta is not None
+    assert timedelta(0) < eta <= timedelta(seconds=10)
+    [traceback] = [row.traceback for row in await queries.queue_log() if row.traceback]
     assert traceback.exception_message == "not ready yet"
 
 
@@ -238,15 +237,10 @@ async def test_a_handler_that_can_be_stopped(
 ) -> None:
     example("handlers").stoppable(pgq)
     [job_id] = await queries.enqueue("report", None)
-    worker = asyncio.create_task(pgq.run())
-    while job_id not in pgq.qm.job_context:
-        await asyncio.sleep(0.01)
-    await asyncio.sleep(0)
-    await queries.mark_job_as_cancelled([job_id])
-    while pgq.qm.job_context:
-        await asyncio.sleep(0.01)
-    pgq.shutdown.set()
-    await worker
+    async with working(pgq):
+        await until(lambda: job_id in pgq.qm.job_context)
+        await queries.mark_job_as_cancelled([job_id])
+        await until(lambda: not pgq.qm.job_context)
     assert capsys.readouterr().out == "Cleaning up\n"
 
 
@@ -299,11 +293,11 @@ async def test_ways_to_connect(queue_dsn: str, function: str) -> None:
     assert await getattr(example("drivers"), function)(queue_dsn) == 1
 
 
-async def test_two_queues_in_one_database(queue_dsn: str, queries: Queries) -> None:
-    mail = await example("drivers").two_queues_in_one_database(queue_dsn)
-    await mail.enqueue("send", None)
+async def test_two_queues_in_one_database(queries: Queries) -> None:
+    _, mail = await example("drivers").two_queues_in_one_database(queries.driver)
+    await mail.qm.queries.enqueue("send", None)
     assert await queries.queue_size() == []
-    assert len(await mail.queue_size()) == 1
+    assert len(await mail.qm.queries.queue_size()) == 1
 
 
 async def test_a_server_of_ones_own(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -311,9 +305,8 @@ async def test_a_server_of_ones_own(tmp_path_factory: pytest.TempPathFactory) ->
     assert await example("embedded_server").server_of_a_test(str(folder)) == 1
 
 
-def test_no_example_is_left_behind() -> None:
-    """Each file is imported by a test here, or run by test_quickstart.py."""
-    tests = (ROOT / "tests" / "docs").glob("*.py")
-    text = "".join(path.read_text(encoding="utf-8") for path in tests)
-    for path in EXAMPLES.glob("*.py"):
-        assert f'"{path.stem}"' in text or f"{path.name}" in text, path
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_every_example_is_run_by_a_test(path: Path) -> None:
+    called = f'example("{path.stem}")'
+    typed = {"app.py", "producer.py"}  # by the reader of test_quickstart.py
+    assert path.name in typed or called in Path(__file__).read_text(encoding="utf-8")

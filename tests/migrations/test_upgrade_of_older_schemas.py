@@ -18,7 +18,14 @@ from pgqueuer.adapters.persistence.schema_ddl import render_upgrade
 from pgqueuer.adapters.persistence.schema_plan import Plan
 from pgqueuer.domain.settings import DBSettings
 from tests.support.postgres import TestPostgres
-from tests.support.schema import Manager, Snapshot, connected_manager, readable, snapshot
+from tests.support.schema import (
+    ADVISORY_LOCKS,
+    Manager,
+    Snapshot,
+    connected_manager,
+    readable,
+    snapshot,
+)
 
 FIXTURES = Path(__file__).parent / "fixtures"
 OLDER = ["0_x", "1_0", "1_3", "1_4", "1_6"]
@@ -189,7 +196,7 @@ async def test_an_old_owner_of_the_lock_is_waited_for(dsn: str) -> None:
     ):
         async with old.schema_lock():
             upgrade = asyncio.create_task(new.apply_upgrade())
-            while not await observer.fetch("SELECT FROM pg_locks WHERE NOT granted"):
+            while not await observer.fetch(f"{ADVISORY_LOCKS} AND NOT granted"):
                 assert not upgrade.done()
             await old.install()
         assert (await upgrade).statements == ()

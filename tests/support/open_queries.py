@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from pgqueuer.db import AsyncpgDriver, AsyncpgPoolDriver, PsycopgDriver
-
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment
+from pgqueuer.db import AsyncpgDriver, AsyncpgPoolDriver, PsycopgDriver
 from pgqueuer.domain.settings import DBSettings
 from pgqueuer.ports import Driver
 from pgqueuer.queries import Queries

@@ -68,6 +68,12 @@ PARTS = {
     "triggers": TRIGGERS,
 }
 
+ADVISORY_LOCKS = """
+SELECT granted FROM pg_locks
+WHERE locktype = 'advisory'
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
 
 class Manager(SchemaManager):
     """A schema manager for one settings object."""

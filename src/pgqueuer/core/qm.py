@@ -94,7 +94,8 @@ class QueueManager:
         `accepts_context` None looks whether a parameter is annotated as Context. With `on_failure`
         "hold" a failed job is parked instead of deleted. What runs the handler comes from
         `executor_factory`, or by name from an installed plugin as `executor`, with
-        `executor_options`. A job whose worker died `max_takeovers` times is not run again.
+        `executor_options`. A job that came back from a dead worker `max_takeovers` times is parked
+        the next time.
 
         Raises ValueError for values out of range, RuntimeError for a name that is taken,
         TypeError for a handler that is not async.

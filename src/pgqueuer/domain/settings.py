@@ -65,6 +65,7 @@ def _channel(value: str) -> str:
 IdentifierPrefix = Annotated[str, AfterValidator(_prefix)]
 SchemaName = Annotated[str, AfterValidator(_schema)]
 ObjectName = Annotated[str, AfterValidator(_object_name)]
+TriggerName = Annotated[str, AfterValidator(_identifier)]
 ChannelName = Annotated[str, AfterValidator(_channel)]
 
 
@@ -196,7 +197,7 @@ class DBSettings(_EnvironmentModel):
     queue_table_log: ObjectName = Field(
         default="", validation_alias=name_env_alias("queue_table_log")
     )
-    trigger: ObjectName = Field(default="", validation_alias=name_env_alias("trigger"))
+    trigger: TriggerName = Field(default="", validation_alias=name_env_alias("trigger"))
     schedules_table: ObjectName = Field(
         default="", validation_alias=name_env_alias("schedules_table")
     )
@@ -227,7 +228,15 @@ class DBSettings(_EnvironmentModel):
                 raise ValueError(
                     f"{field}={name!r} has a schema qualifier and db_schema is set too; use one"
                 )
-        for table in (self.queue_table, self.queue_table_log, self.statistics_table):
+        tables = (
+            self.queue_table,
+            self.queue_table_log,
+            self.statistics_table,
+            self.schedules_table,
+        )
+        if len(set(tables)) < len(tables):
+            raise ValueError(f"each table needs a name of its own, got {', '.join(tables)}")
+        for table in tables:
             bare = table.rpartition(".")[2]
             if len(bare) + LONGEST_INDEX_SUFFIX > IDENTIFIER_BYTES:
                 raise ValueError(

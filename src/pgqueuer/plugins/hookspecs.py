@@ -28,7 +28,7 @@ def pgqueuer_register_drivers() -> Iterable[DriverSpec] | None:
 
 @hookspec
 def pgqueuer_register_tracers() -> Iterable[TracerSpec] | None:
-    """Tracers, used by `--tracer` and PGQUEUER_TRACERS."""
+    """Tracers, to be taken from the registry by name."""
 
 
 @hookspec
@@ -48,7 +48,7 @@ def pgqueuer_register_commands() -> Iterable[CommandSpec] | None:
 
 @hookspec
 def pgqueuer_register_services() -> Iterable[ServiceSpec] | None:
-    """Services that live inside a worker, used by `--service`."""
+    """Services that live inside a worker."""
 
 
 HOOKS: Final[Mapping[str, type[Spec[Any]]]] = MappingProxyType(

@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite("pgqueuer.testing._repository")
+pytest.register_assert_rewrite("pgqueuer.testing._repository", "pgqueuer.testing._driver")

@@ -5,8 +5,8 @@ from contextlib import AsyncExitStack
 
 import asyncpg
 import pytest
-from pgqueuer.db import AsyncpgDriver
 
+from pgqueuer.db import AsyncpgDriver
 from pgqueuer.queries import Queries
 
 Connect = Callable[[], Awaitable[Queries]]

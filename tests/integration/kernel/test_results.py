@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
-from pgqueuer.db import AsyncpgPoolDriver
 
 from pgqueuer import Job, PgQueuer, QueueManager
+from pgqueuer.db import AsyncpgPoolDriver
 from pgqueuer.domain.errors import UnwrittenOutcomesError
 from pgqueuer.queries import Queries
 from pgqueuer.types import QueueExecutionMode

@@ -169,7 +169,7 @@ async def test_stale_jobs_are_the_silent_ones_and_zero_means_every_picked_job(
 ) -> None:
     await queries.enqueue(["a", "a", "a", "queued"], [None] * 4, [0] * 4)
     fresh, silent, longest = [job.id for job in await pick(queries, "a")]
-    for job_id, age in ((silent, 400 * SECOND), (longest, HOUR)):
+    for job_id, age in ((silent, 400 * SECOND), (longest, HOUR), (fresh, -HOUR)):
         await db.execute(
             "UPDATE pgqueuer SET heartbeat = now() - $2::interval WHERE id = $1", job_id, age
         )

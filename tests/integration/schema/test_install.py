@@ -16,7 +16,7 @@ from pgqueuer.adapters.persistence.schema_plan import Plan
 from pgqueuer.adapters.persistence.sqlstate import code_of
 from pgqueuer.domain.settings import DBSettings, Durability
 from pgqueuer.ports.driver import Driver
-from tests.support.schema import Manager, connected_manager, snapshot
+from tests.support.schema import ADVISORY_LOCKS, Manager, connected_manager, snapshot
 
 SETTINGS = {
     "defaults": {},
@@ -256,11 +256,11 @@ async def test_the_lock_keeps_other_changes_waiting(dsn: str) -> None:
         async with first.schema_lock():
             await first.install()
             waiting = asyncio.create_task(second.uninstall())
-            while not await observer.fetch("SELECT FROM pg_locks WHERE NOT granted"):
+            while not await observer.fetch(f"{ADVISORY_LOCKS} AND NOT granted"):
                 assert not waiting.done()
         await waiting
         assert not await second.schema_is_installed()
-        assert not await observer.fetch("SELECT FROM pg_locks WHERE locktype = 'advisory'")
+        assert not await observer.fetch(ADVISORY_LOCKS)
 
 
 async def test_the_lock_may_be_held_around_an_upgrade_and_is_given_back(
@@ -271,8 +271,4 @@ async def test_the_lock_may_be_held_around_an_upgrade_and_is_given_back(
         await manager.upgrade()
     assert await manager.verify() == []
     async with connected_manager(dsn) as (_, observer):
-        held = (
-            "SELECT FROM pg_locks WHERE locktype = 'advisory' AND database = "
-            "(SELECT oid FROM pg_database WHERE datname = current_database())"
-        )
-        assert not await observer.fetch(held)
+        assert not await observer.fetch(ADVISORY_LOCKS)

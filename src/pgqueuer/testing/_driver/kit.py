@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import functools
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeAlias
 
@@ -16,6 +17,8 @@ from pgqueuer.ports.driver import BulkCopier, Driver, ListenerRemover
 OpenDriver: TypeAlias = Callable[[], AbstractAsyncContextManager[Any]]
 """Each call opens another connection to the same database and gives a driver on it, which is not
 entered yet; leaving the context closes the connection."""
+
+Test: TypeAlias = Callable[..., Awaitable[None]]
 
 PATIENCE = 15.0
 """Seconds to wait for what should come at once."""
@@ -35,12 +38,21 @@ class DriverKit:
         """Makes drivers over new connections to one database."""
         raise NotImplementedError("Override the fixture `open_driver`; return a callable.")
 
-    @pytest.fixture(autouse=True)
-    def _needs(self, request: pytest.FixtureRequest) -> None:
-        for mark in request.node.iter_markers("driver_needs"):
-            for capability in mark.args:
+
+def needs(*capabilities: str) -> Callable[[Test], Test]:
+    """Skip the test for drivers without these capabilities."""
+
+    def decorate(test: Test) -> Test:
+        @functools.wraps(test)
+        async def run(self: DriverKit, *args: Any, **kwargs: Any) -> None:
+            for capability in capabilities:
                 if not getattr(self, capability):
                     pytest.skip(f"{capability} is False")
+            await test(self, *args, **kwargs)
+
+        return run
+
+    return decorate
 
 
 class Heard:

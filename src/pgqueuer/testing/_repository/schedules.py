@@ -75,6 +75,8 @@ class ScheduleTests(RepositoryKit):
 
         assert (picked.entrypoint, picked.status, picked.last_run) == ("tick", "picked", None)
         assert before + HOUR / 2 < picked.next_run < before + 2 * HOUR
+        assert picked.heartbeat == picked.updated
+        assert picked.heartbeat > picked.created
         assert await _only(schedules) == picked
 
     async def test_a_schedule_that_runs_is_not_picked_again(self, schedules: Store) -> None:

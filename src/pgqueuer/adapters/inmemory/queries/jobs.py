@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 from functools import cached_property
+from typing import Literal, overload
 
+from pgqueuer.adapters.inmemory.queries.leases import Leases
 from pgqueuer.adapters.inmemory.queries.table import job_of
-from pgqueuer.adapters.inmemory.queries.worker_calls import WorkerCalls
 from pgqueuer.adapters.persistence.bulk import BulkQueries
 from pgqueuer.adapters.persistence.enqueue import plan_enqueue
 from pgqueuer.adapters.persistence.query_helpers import NormedEnqueueParam
@@ -15,6 +16,7 @@ from pgqueuer.core.tracing import TracerGuard
 from pgqueuer.domain import events
 from pgqueuer.domain.models import Job, QueueStatistics, utc_now
 from pgqueuer.domain.types import (
+    JOB_STATUS,
     DedupeKeys,
     Delays,
     Entrypoints,
@@ -30,7 +32,7 @@ from pgqueuer.domain.types import (
 from pgqueuer.ports.tracing import TracingProtocol
 
 
-class Jobs(WorkerCalls, BulkQueries):
+class Jobs(Leases, BulkQueries):
     """What producers and operators do; `enqueue_many` comes from `BulkQueries`."""
 
     tracer: TracingProtocol | None
@@ -38,6 +40,32 @@ class Jobs(WorkerCalls, BulkQueries):
     @cached_property
     def _tracer_guard(self) -> TracerGuard:
         return TracerGuard(self.tracer)
+
+    @overload
+    async def enqueue(
+        self,
+        entrypoint: Entrypoints,
+        payload: Payloads,
+        priority: Priorities = 0,
+        execute_after: Delays = None,
+        dedupe_key: DedupeKeys = None,
+        headers: HeaderSets = None,
+        *,
+        on_conflict: Literal["raise", "update_priority"] = "raise",
+    ) -> list[JobId]: ...
+
+    @overload
+    async def enqueue(
+        self,
+        entrypoint: Entrypoints,
+        payload: Payloads,
+        priority: Priorities = 0,
+        execute_after: Delays = None,
+        dedupe_key: DedupeKeys = None,
+        headers: HeaderSets = None,
+        *,
+        on_conflict: OnConflict,
+    ) -> list[JobId | None]: ...
 
     async def enqueue(
         self,
@@ -164,7 +192,7 @@ class Jobs(WorkerCalls, BulkQueries):
 
     async def queue_size(self) -> list[QueueStatistics]:
         """How many jobs there are, by entrypoint, priority and status."""
-        sizes = Counter(
+        sizes: Counter[tuple[QueueEntrypoint, int, JOB_STATUS]] = Counter(
             (row.entrypoint, row.priority, row.status) for row in self._table.rows.values()
         )
         return [

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from pgqueuer.adapters.inmemory.queries.backlog import Row, first_of
 from pgqueuer.adapters.inmemory.queries.base import InMemoryBase
 from pgqueuer.adapters.inmemory.queries.table import job_of
+from pgqueuer.core.worker_calls import WorkerCalls
 from pgqueuer.domain.lifecycle import (
     ClaimRequest,
     EntrypointTerms,
@@ -20,7 +21,7 @@ from pgqueuer.domain.models import Job, TracebackRecord, utc_now
 from pgqueuer.domain.types import JOB_STATUS, JobId, QueueEntrypoint, QueueManagerId
 
 
-class Leases(InMemoryBase):
+class Leases(InMemoryBase, WorkerCalls):
     """Only the owner of a picked job changes it, until its lease expires."""
 
     async def claim(self, request: ClaimRequest) -> list[Job]:
@@ -67,6 +68,22 @@ class Leases(InMemoryBase):
             else:
                 row.heartbeat = now
         return lost
+
+    async def update_heartbeat(self, job_ids: list[JobId]) -> None:
+        """Renew the leases of picked jobs, whoever holds them; a worker uses `keep_leases`."""
+        now = utc_now()
+        for job_id in job_ids:
+            if (row := self._table.picked.get(job_id)) is not None:
+                row.heartbeat = now
+
+    async def count_held(
+        self, owner: QueueManagerId, entrypoints: Collection[QueueEntrypoint]
+    ) -> int:
+        """How many jobs of these entrypoints `owner` holds."""
+        return sum(
+            row.queue_manager_id == owner and row.entrypoint in entrypoints
+            for row in self._table.picked.values()
+        )
 
     async def reap(
         self,
