@@ -28,14 +28,13 @@ TERMINAL: frozenset[JOB_STATUS] = frozenset({"successful", "exception", "cancele
 ACTIVE: frozenset[JOB_STATUS] = frozenset({"queued", "picked"})
 """Statuses in which a job holds its dedupe key."""
 
-TRANSITIONS: Mapping[JOB_STATUS | None, frozenset[JOB_STATUS]] = MappingProxyType(
-    {
-        None: frozenset({"queued"}),
-        "queued": frozenset({"picked", "canceled", "deleted"}),
-        "picked": TERMINAL | {"queued", "failed"},
-        "failed": frozenset({"queued", "canceled", "deleted"}),
-    }
-)
+_NEXT: dict[JOB_STATUS | None, frozenset[JOB_STATUS]] = {
+    None: frozenset({"queued"}),
+    "queued": frozenset({"picked", "canceled", "deleted"}),
+    "picked": frozenset({*TERMINAL, "queued", "failed"}),
+    "failed": frozenset({"queued", "canceled", "deleted"}),
+}
+TRANSITIONS: Mapping[JOB_STATUS | None, frozenset[JOB_STATUS]] = MappingProxyType(_NEXT)
 """From each status of the queue table (None: not there yet) to where a job may go next."""
 
 DEFAULT_MAX_TAKEOVERS = 5

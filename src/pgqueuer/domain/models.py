@@ -99,7 +99,7 @@ def _decode_json(value: object) -> object:
     return value
 
 
-class Event(BaseModel):
+class Event(BaseModel, frozen=True):
     """Anything that arrives on the notification channel."""
 
     channel: Channel
@@ -113,7 +113,7 @@ class Event(BaseModel):
         return self.received_at - self.sent_at
 
 
-class TableChangedEvent(Event):
+class TableChangedEvent(Event, frozen=True):
     """Rows of the queue changed in a way that may give a worker something to do."""
 
     type: Literal["table_changed_event"]
@@ -121,14 +121,14 @@ class TableChangedEvent(Event):
     table: str
 
 
-class CancellationEvent(Event):
+class CancellationEvent(Event, frozen=True):
     """Someone asked for these jobs to be canceled."""
 
     type: Literal["cancellation_event"]
     ids: list[JobId]
 
 
-class HealthCheckEvent(Event):
+class HealthCheckEvent(Event, frozen=True):
     """A worker's question to its own listener, on its way back."""
 
     type: Literal["health_check_event"]

@@ -72,6 +72,16 @@ class OutlookTests(RepositoryKit):
 
         assert not (await repository.outlook(terms(limit=1))).saturated
 
+    async def test_more_picked_jobs_than_our_limit_betray_another_limit(
+        self, repository: Store
+    ) -> None:
+        await enqueue(repository, *[None] * 3)
+        await claim(repository, worker(), 3, limit=3)
+
+        assert (await repository.outlook(terms(limit=2))).other_limits == (WORK,)
+        assert (await repository.outlook(terms(limit=3))).other_limits == ()
+        assert (await repository.outlook(terms())).other_limits == ()
+
     async def test_a_suspect_is_not_ready_for_a_usual_claim(self, repository: Store) -> None:
         await make_suspect(repository)
 

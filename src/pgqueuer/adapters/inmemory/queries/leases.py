@@ -135,6 +135,7 @@ class Leases(InMemoryBase, WorkerCalls):
             ready=any(room.get(name, 1) > 0 for name in waiting),
             saturated=any(room.get(name, 1) <= 0 for name in waiting),
             next_eligible=self._time_until_due(entrypoints, now),
+            other_limits=tuple(name for name, places in room.items() if places < 0),
         )
 
     def _time_until_due(
