@@ -165,7 +165,7 @@ async def test_a_schedule_executor_gets_the_schedule_and_a_context(driver):
 
     pgq = PgQueuer(driver, resources={"name": "shared"})
 
-    @pgq.schedule("tick", "* * * * * *", executor_factory=lambda p: Custom(p))
+    @pgq.schedule("tick", "* * * * * *", executor_factory=Custom)
     async def tick(schedule: Schedule) -> None: ...
 
     task = asyncio.create_task(pgq.run())

@@ -70,14 +70,18 @@ class EnqueueCall:
 
     def duplicate(self, exc: BaseException) -> DuplicateJobError | None:
         """The error to raise instead of `exc` where another job won a key; else None."""
-        if not is_unique_violation(exc):
-            return None
-        constraint = constraint_of(exc)
-        if constraint is not None and not constraint.endswith("_unique_dedupe_key"):
-            return None
-        match = _CLASHING_KEY.search(detail_of(exc) or "")
-        keys = [key for key in self.params.dedupe_key if key is not None]
-        return DuplicateJobError([match[1]] if match else keys)
+        return duplicate_of(exc, [key for key in self.params.dedupe_key if key is not None])
+
+
+def duplicate_of(exc: BaseException, keys: Sequence[str | None]) -> DuplicateJobError | None:
+    """The error to raise instead of `exc` where an active job holds one of `keys`; else None."""
+    if not is_unique_violation(exc):
+        return None
+    constraint = constraint_of(exc)
+    if constraint is not None and not constraint.endswith("_unique_dedupe_key"):
+        return None
+    match = _CLASHING_KEY.search(detail_of(exc) or "")
+    return DuplicateJobError([match[1]] if match else keys)
 
 
 def plan_enqueue(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, Self, overload
 
 from pgqueuer.adapters.persistence import sqlstate
 from pgqueuer.adapters.persistence.bulk import BulkQueries
-from pgqueuer.adapters.persistence.enqueue import plan_enqueue
+from pgqueuer.adapters.persistence.enqueue import duplicate_of, plan_enqueue
 from pgqueuer.adapters.persistence.insights import InsightQueries
 from pgqueuer.adapters.persistence.jobs import JobQueries
 from pgqueuer.adapters.persistence.qb import (
@@ -216,9 +216,19 @@ class Queries(
         await self.requeue_failed(ids)
 
     async def requeue_failed(self, ids: list[JobId]) -> int:
-        """As `requeue_jobs`; return the number of jobs that were put back."""
+        """As `requeue_jobs`; return the number of jobs that were put back.
+
+        Raises DuplicateJobError, and changes nothing, if an active job holds the dedupe key of one.
+        """
         message = events.table_changed(self.settings.channel, self.settings.queue_table, "update")
-        requeued = cell(await self._fetch("requeue_failed", ids, message), "requeued")
+        try:
+            rows = await self._fetch("requeue_failed", ids, message)
+        except Exception as error:
+            duplicate = duplicate_of(error, [None])
+            if duplicate is None:
+                raise
+            raise duplicate from error
+        requeued = cell(rows, "requeued")
         return requeued if isinstance(requeued, int) else 0
 
     async def notify_job_cancellation(self, ids: list[JobId]) -> None:

@@ -273,7 +273,7 @@ class Worker:
             self._held.pop(job.id, None)
         else:
             self._buffer.add_nowait(settlement)
-            if job.slot is not None:
+            if self._limited(job):
                 self._buffer.request_flush()
         if self._full or (self._options.drain and not self._dispatcher.running):
             self._wakeup.set()
@@ -283,14 +283,16 @@ class Worker:
         news = False
         for settlement in written:
             job = self._held.pop(settlement.job_id, None)
-            news = (
-                news or settlement.status == "queued" or (job is not None and job.slot is not None)
-            )
+            news = news or settlement.status == "queued" or (job is not None and self._limited(job))
         canceled = {outcome.job_id for outcome in written if outcome.status == "canceled"}
         for job_id in set(lost) - canceled:
             logger.warning("The outcome of job %s is dropped: its lease was lost", job_id)
         if news:
             self._wakeup.set()
+
+    def _limited(self, job: Job) -> bool:
+        """Whether the end of `job` frees a seat; not every store numbers its seats."""
+        return self._terms[job.entrypoint].concurrency_limit > 0
 
     def _lease_lost(self, job_id: JobId) -> None:
         """A running job is no longer ours; an outcome on its way finds out by itself."""

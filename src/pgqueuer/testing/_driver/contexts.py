@@ -1,7 +1,5 @@
 """Entering and leaving."""
 
-# ruff: noqa: S101 - assertions are the purpose of this module
-
 from __future__ import annotations
 
 import pytest

@@ -1,7 +1,5 @@
 """Rows by COPY: all of them or none."""
 
-# ruff: noqa: S101 - assertions are the purpose of this module
-
 from __future__ import annotations
 
 from collections.abc import AsyncIterator

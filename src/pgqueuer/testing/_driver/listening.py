@@ -1,7 +1,5 @@
 """Notifications arrive, all of them, and nothing waits for them."""
 
-# ruff: noqa: S101 - assertions are the purpose of this module
-
 from __future__ import annotations
 
 import asyncio

@@ -1,7 +1,5 @@
 """Rows, statuses and errors."""
 
-# ruff: noqa: S101 - assertions are the purpose of this module
-
 from __future__ import annotations
 
 import asyncio

@@ -1,7 +1,5 @@
 """Values come back as they were sent, whether a statement is new or prepared."""
 
-# ruff: noqa: S101 - assertions are the purpose of this module
-
 from __future__ import annotations
 
 import json

@@ -1,7 +1,5 @@
 """Claims: which jobs a worker gets, in which order, and that it alone has them."""
 
-# ruff: noqa: S101 - assertions are the purpose of this module
-
 from __future__ import annotations
 
 import asyncio

@@ -1,7 +1,5 @@
 """Dedupe keys: of the active jobs only one holds a key."""
 
-# ruff: noqa: S101 - assertions are the purpose of this module
-
 from __future__ import annotations
 
 import asyncio

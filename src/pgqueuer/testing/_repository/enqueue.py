@@ -1,7 +1,5 @@
 """Enqueue: what is accepted, what comes back, and what is refused."""
 
-# ruff: noqa: S101 - assertions are the purpose of this module
-
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta

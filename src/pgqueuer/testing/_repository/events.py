@@ -1,7 +1,5 @@
 """What is told on the channel: whatever may give a worker something to do, and little else."""
 
-# ruff: noqa: S101 - assertions are the purpose of this module
-
 from __future__ import annotations
 
 import json

@@ -1,7 +1,5 @@
 """The log and the statistics: every transition once, in order, however many count."""
 
-# ruff: noqa: S101 - assertions are the purpose of this module
-
 from __future__ import annotations
 
 import asyncio

@@ -1,7 +1,5 @@
 """Reports for people and dashboards."""
 
-# ruff: noqa: S101 - assertions are the purpose of this module
-
 from __future__ import annotations
 
 from collections import Counter

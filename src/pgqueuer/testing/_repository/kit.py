@@ -1,7 +1,5 @@
 """What every chapter uses: the fixtures to override, and short words for the usual steps."""
 
-# ruff: noqa: S101 - assertions are the purpose of this module
-
 from __future__ import annotations
 
 import asyncio

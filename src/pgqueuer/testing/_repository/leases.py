@@ -1,7 +1,5 @@
 """Leases: kept by their owner, ended when it is gone, and what that costs the job."""
 
-# ruff: noqa: S101 - assertions are the purpose of this module
-
 from __future__ import annotations
 
 import asyncio

@@ -1,7 +1,5 @@
 """Concurrency limits: exact in the whole fleet, and a seat ends with its claim."""
 
-# ruff: noqa: S101 - assertions are the purpose of this module
-
 from __future__ import annotations
 
 import asyncio

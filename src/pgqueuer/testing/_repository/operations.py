@@ -1,7 +1,5 @@
 """What operators do: requeue, cancel, clear, and look at sizes and held jobs."""
 
-# ruff: noqa: S101 - assertions are the purpose of this module
-
 from __future__ import annotations
 
 import asyncio

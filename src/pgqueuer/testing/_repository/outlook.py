@@ -1,7 +1,5 @@
 """What an idle worker may expect."""
 
-# ruff: noqa: S101 - assertions are the purpose of this module
-
 from __future__ import annotations
 
 from pgqueuer.domain.lifecycle import Outlook

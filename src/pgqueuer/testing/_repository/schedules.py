@@ -1,7 +1,5 @@
 """Schedules: each tick is picked once in the fleet, and the next one is not lost."""
 
-# ruff: noqa: S101 - assertions are the purpose of this module
-
 from __future__ import annotations
 
 import asyncio

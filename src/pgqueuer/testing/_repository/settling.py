@@ -1,7 +1,5 @@
 """Outcomes: what becomes of a job, and that only its owner decides."""
 
-# ruff: noqa: S101 - assertions are the purpose of this module
-
 from __future__ import annotations
 
 import asyncio

@@ -1,7 +1,5 @@
 """The calls that workers of the 1.x interface make: dequeue, log_jobs, retry_job, heartbeat."""
 
-# ruff: noqa: S101 - assertions are the purpose of this module
-
 from __future__ import annotations
 
 from datetime import timedelta
