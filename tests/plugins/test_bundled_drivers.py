@@ -40,7 +40,7 @@ async def test_leaving_gives_back_every_connection_of_a_listening_driver(
             await other.notify("ch_test", "{}")
             await heard.wait()
         async with asyncio.timeout(30):
-            while await other.fetch(count) != [{"n": 0}]:  # noqa: ASYNC110 - the server tells nobody
+            while await other.fetch(count) != [{"n": 0}]:
                 await asyncio.sleep(0.01)
 
 

@@ -147,7 +147,7 @@ async def test_a_stop_during_the_restart_delay_ends_the_run(caplog):
             restart_delay=timedelta(hours=1),
         )
     )
-    while "it starts again in" not in caplog.text:  # noqa: ASYNC110
+    while "it starts again in" not in caplog.text:
         await asyncio.sleep(0)
     stop.set()
     await task
