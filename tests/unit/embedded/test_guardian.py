@@ -103,8 +103,14 @@ def test_what_it_starts_keeps_the_lock_that_it_was_handed(tmp_path: Path) -> Non
     assert server_lock is not None
     (tmp_path / "data").mkdir()
     data = tmp_path / "data"
-    serve = f"cd {data} && echo $$ > postmaster.pid && exec sleep 600"
-    spawn(tmp_path, "/bin/sh", "-c", serve, inherited=(server_lock,))
+    # A run in the background of a shell hands down an ignored SIGINT.
+    serve = (
+        "import os, pathlib, signal, time; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+        f"os.chdir({str(data)!r}); "
+        "pathlib.Path('postmaster.pid').write_text(f'{os.getpid()}\\n'); "
+        "time.sleep(600)"
+    )
+    spawn(tmp_path, sys.executable, "-c", serve, inherited=(server_lock,))
     os.close(server_lock)
     wait_until(lambda: guardian.postmaster_pid(str(tmp_path)), "the command was up")
     assert guardian.is_held(str(tmp_path / "server.lock"))

@@ -143,7 +143,7 @@ def test_a_name_that_is_not_installed_lists_those_that_are(site: Site) -> None:
     site.plugin("fit", offer("TracerSpec", "factory=Tracer"))
     result = run(site, "check", "fat")
     assert result.exit_code == 1
-    assert result.stderr == "Error: There is no plugin 'fat'. Known: fit.\n"
+    assert result.output == "Error: There is no plugin 'fat'. Known: fit.\n"
 
 
 def test_the_list_as_json_has_the_documented_keys(site: Site) -> None:

@@ -1,0 +1,137 @@
+"""Measures the queue on an embedded PostgreSQL, or on the server that PGDSN names.
+
+Run it with `make bench`, or `make bench ARGS="--jobs 50000 --scenario drain"`. Figures of different
+machines, or of different runs on a busy one, do not compare; the ratios within one run do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+from tabulate import tabulate
+
+from pgqueuer import AsyncpgDriver, Job, PgQueuer, Queries
+from pgqueuer.adapters import embedded
+from pgqueuer.adapters.cli.cli import asyncio_run
+from pgqueuer.domain.settings import DBSettings
+from pgqueuer.queries import NewJob
+from pgqueuer.types import QueueExecutionMode
+
+ROOT = Path(__file__).resolve().parents[1]
+BATCH = 1_000
+Scenario = Callable[[str, int], Coroutine[object, object, float]]
+
+
+@asynccontextmanager
+async def installed(dsn: str) -> AsyncIterator[Queries]:
+    """A queue of its own in the database, removed afterwards."""
+    os.environ["PGQUEUER_PREFIX"] = f"bench_{uuid.uuid4().hex[:8]}_"
+    connection = await asyncpg.connect(dsn or None)
+    queries = Queries(AsyncpgDriver(connection))
+    for builder in (queries.qbe, queries.qbq, queries.qbs):
+        builder.settings = DBSettings()
+    await queries.install()
+    try:
+        yield queries
+    finally:
+        await queries.uninstall()
+        await connection.close()
+        del os.environ["PGQUEUER_PREFIX"]
+
+
+async def fill(queries: Queries, jobs: int) -> None:
+    """Put jobs into the queue and let PostgreSQL look at them."""
+    await queries.enqueue_many(NewJob("noop", b"%d" % number) for number in range(jobs))
+    await queries.driver.execute("VACUUM ANALYZE")
+
+
+async def drain(dsn: str, jobs: int) -> float:
+    """Jobs a second of one worker with an empty handler, until the last one is settled."""
+    async with installed(dsn) as queries:
+        await fill(queries, jobs)
+        pgq = PgQueuer(queries.driver, queries=queries)
+
+        @pgq.entrypoint("noop")
+        async def noop(job: Job) -> None: ...
+
+        start = time.perf_counter()
+        await pgq.run(mode=QueueExecutionMode.drain)
+        return jobs / (time.perf_counter() - start)
+
+
+async def limited(dsn: str, jobs: int) -> float:
+    """As drain, with `concurrency_limit=10`; a fiftieth of the jobs."""
+    async with installed(dsn) as queries:
+        count = max(jobs // 50, 1)
+        await fill(queries, count)
+        pgq = PgQueuer(queries.driver, queries=queries)
+
+        @pgq.entrypoint("noop", concurrency_limit=10)
+        async def noop(job: Job) -> None: ...
+
+        start = time.perf_counter()
+        await pgq.run(mode=QueueExecutionMode.drain)
+        return count / (time.perf_counter() - start)
+
+
+async def batches(dsn: str, jobs: int) -> float:
+    """Jobs a second by `enqueue` with lists of a thousand."""
+    async with installed(dsn) as queries:
+        start = time.perf_counter()
+        for first in range(0, jobs, BATCH):
+            size = min(BATCH, jobs - first)
+            await queries.enqueue(["noop"] * size, [b"x"] * size)
+        return jobs / (time.perf_counter() - start)
+
+
+async def stream(dsn: str, jobs: int) -> float:
+    """Jobs a second by `enqueue_many`."""
+    async with installed(dsn) as queries:
+        start = time.perf_counter()
+        await queries.enqueue_many(NewJob("noop", b"x") for _ in range(jobs))
+        return jobs / (time.perf_counter() - start)
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "drain": drain,
+    "limited": limited,
+    "batches": batches,
+    "stream": stream,
+}
+
+
+def main() -> None:
+    """Run the scenarios in turns and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="make bench")
+    parser.add_argument("--jobs", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--scenario", action="append", choices=SCENARIOS, help="repeatable")
+    options = parser.parse_args()
+    dsn = os.environ.get("PGDSN", "")
+    if not dsn:
+        os.environ.setdefault("PGQUEUER_EMBEDDED_DIR", str(ROOT / ".cache" / "bench"))
+        embedded.join_for_process()
+    names = options.scenario or list(SCENARIOS)
+    figures: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(options.rounds):
+        for name in names:
+            print(f"round {number + 1} of {options.rounds}: {name}", file=sys.stderr, flush=True)
+            figures[name].append(asyncio_run(SCENARIOS[name](dsn, options.jobs)))
+    rows = [
+        [name, f"{statistics.median(found):,.0f}", f"{min(found):,.0f} to {max(found):,.0f}"]
+        for name, found in figures.items()
+    ]
+    print(tabulate(rows, headers=["scenario", "jobs a second", "range"], colalign=("left",) * 3))
+
+
+if __name__ == "__main__":
+    main()
