@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pgqueuer.adapters.inmemory.queries.history import History
 from pgqueuer.adapters.inmemory.queries.insights import Insights
 from pgqueuer.adapters.inmemory.queries.jobs import Jobs
-from pgqueuer.adapters.inmemory.queries.schedules import ScheduleTable
+from pgqueuer.adapters.inmemory.queries.schedule_table import ScheduleTable
 from pgqueuer.adapters.inmemory.queries.statistics import Statistics, percentile_cont
 from pgqueuer.adapters.inmemory.queries.table import QueueTable
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment

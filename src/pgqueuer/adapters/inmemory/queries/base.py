@@ -13,7 +13,7 @@ from pgqueuer.domain.types import OPERATIONS
 from pgqueuer.ports.driver import Driver
 
 if TYPE_CHECKING:
-    from pgqueuer.adapters.inmemory.queries.schedules import ScheduleTable
+    from pgqueuer.adapters.inmemory.queries.schedule_table import ScheduleTable
 
 
 class InMemoryBase:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from itertools import count
 
 from pgqueuer.adapters.inmemory.queries.base import InMemoryBase
 from pgqueuer.domain.models import CronExpressionEntrypoint, Schedule, utc_now
@@ -11,32 +10,6 @@ from pgqueuer.domain.types import CronEntrypoint, ScheduleId
 
 HALF_A_STEP = timedelta(milliseconds=500)
 """Half of the finest cron step; a delay that leads so near to the tick that is due is that tick."""
-
-
-class ScheduleTable:
-    """The schedules by what identifies them."""
-
-    def __init__(self) -> None:
-        self.rows: dict[CronExpressionEntrypoint, Schedule] = {}
-        self._ids = count(1)
-
-    def add(self, key: CronExpressionEntrypoint, next_run: datetime, now: datetime) -> None:
-        """Add a schedule unless it exists."""
-        if key not in self.rows:
-            self.rows[key] = Schedule(
-                id=ScheduleId(next(self._ids)),
-                expression=key.expression,
-                entrypoint=key.entrypoint,
-                heartbeat=now,
-                created=now,
-                updated=now,
-                next_run=next_run,
-                status="queued",
-            )
-
-    def of_ids(self, ids: set[ScheduleId]) -> list[Schedule]:
-        """The schedules with these ids."""
-        return [schedule for schedule in self.rows.values() if schedule.id in ids]
 
 
 class Schedules(InMemoryBase):
