@@ -25,7 +25,7 @@ from pgqueuer import (
     run,
 )
 from pgqueuer.domain.settings import ConnectionSettings, DBSettings
-from pgqueuer.models import CancellationEvent, HealthCheckEvent, TableChangedEvent, Schedule
+from pgqueuer.models import CancellationEvent, HealthCheckEvent, Schedule, TableChangedEvent
 from pgqueuer.queries import NewJob
 from tests.support.documents import DOCS, ROOT, Block, blocks, entries, prose
 from tests.support.kernel import PATIENCE, until, working
