@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import asyncpg
 import psycopg
 
 from pgqueuer.ports.driver import Driver
@@ -29,6 +30,16 @@ async def backend_of(driver: Driver) -> int:
 
 
 @asynccontextmanager
+async def asyncpg_connection(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection as a user makes it."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
 async def admin_of(dsn: str) -> AsyncIterator[psycopg.AsyncConnection]:
     """Another connection to the same database."""
     async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
@@ -40,10 +51,12 @@ async def terminate(admin: psycopg.AsyncConnection, pid: int) -> None:
     await admin.execute("SELECT pg_terminate_backend(%s, 10000)", (pid,))
 
 
-async def listening_backends(admin: psycopg.AsyncConnection) -> list[int]:
-    """Processes of the database whose last statement was LISTEN."""
-    cursor = await admin.execute(
-        "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
-        " AND query LIKE 'LISTEN%' AND pid <> pg_backend_pid()"
-    )
-    return [pid for (pid,) in await cursor.fetchall()]
+async def until_sleeping(admin: psycopg.AsyncConnection, pid: int) -> None:
+    """Returns when the process runs pg_sleep()."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            cursor = await admin.execute(
+                "SELECT FROM pg_stat_activity WHERE pid = %s AND wait_event = 'PgSleep'", (pid,)
+            )
+            if cursor.rowcount:
+                return

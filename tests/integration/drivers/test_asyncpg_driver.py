@@ -9,13 +9,16 @@ import pytest
 
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.testing._driver.kit import Heard
-from tests.support.driver_tests import admin_of, backend_of, terminate, until
+from tests.support.driver_tests import admin_of, asyncpg_connection, backend_of, terminate, until
 
 
 async def test_a_lost_connection_is_told_once(dsn, caplog):
     changes = []
-    driver = AsyncpgDriver(await asyncpg.connect(dsn))
-    async with driver, admin_of(dsn) as admin:
+    async with (
+        asyncpg_connection(dsn) as connection,
+        AsyncpgDriver(connection) as driver,
+        admin_of(dsn) as admin,
+    ):
         driver.watch_listening(changes.append)
         await driver.add_listener("channel", Heard())
         await driver.add_listener("elsewhere", Heard())
@@ -31,13 +34,32 @@ async def test_a_lost_connection_is_told_once(dsn, caplog):
     assert caplog.text.count("connection was lost") == 1
 
 
+async def test_a_connection_lost_while_a_statement_is_sent_is_told_too(dsn):
+    """asyncpg forgets to tell in one of these cases."""
+    for _ in range(20):
+        changes = []
+        async with (
+            asyncpg_connection(dsn) as connection,
+            AsyncpgDriver(connection) as driver,
+            admin_of(dsn) as admin,
+        ):
+            driver.watch_listening(changes.append)
+            await driver.add_listener("channel", Heard())
+            pid = await backend_of(driver)
+            sleep = asyncio.create_task(driver.fetch("SELECT pg_sleep(3600)"))
+            await asyncio.sleep(0)  # lets it start
+            await terminate(admin, pid)
+            with pytest.raises((asyncpg.PostgresError, asyncpg.InternalClientError)):
+                await sleep
+            await until(lambda: changes == [False])  # noqa: B023 - called at once
+
+            assert driver.closed
+
+
 async def test_a_connection_closed_after_the_context_is_not_lost(dsn, caplog):
-    connection = await asyncpg.connect(dsn)
-    driver = AsyncpgDriver(connection)
-    async with driver:
+    async with asyncpg_connection(dsn) as connection, AsyncpgDriver(connection) as driver:
         await driver.add_listener("channel", Heard())
-    await connection.close()
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # asyncpg calls back in the next turn of the loop
 
     assert driver.closed
     assert caplog.text == ""
@@ -53,20 +75,18 @@ async def test_a_connection_that_went_back_to_its_pool_is_closed(dsn):
 
 
 async def test_statements_take_part_in_the_transaction_of_the_caller(dsn):
-    connection = await asyncpg.connect(dsn)
-    driver = AsyncpgDriver(connection)
-    await driver.execute("CREATE TABLE items (id int)")
-    with pytest.raises(ValueError, match="on purpose"):
-        async with connection.transaction():
-            await driver.execute("INSERT INTO items VALUES (1)")
-            raise ValueError("on purpose")
+    async with asyncpg_connection(dsn) as connection:
+        driver = AsyncpgDriver(connection)
+        await driver.execute("CREATE TABLE items (id int)")
+        with pytest.raises(ValueError, match="on purpose"):
+            async with connection.transaction():
+                await driver.execute("INSERT INTO items VALUES (1)")
+                raise ValueError("on purpose")
 
-    assert await driver.fetch("SELECT id FROM items") == []
-    await connection.close()
+        assert await driver.fetch("SELECT id FROM items") == []
 
 
 async def test_a_name_of_three_parts_can_not_be_copied_to(dsn):
-    connection = await asyncpg.connect(dsn)
-    with pytest.raises(ValueError, match="a schema and a table"):
-        await AsyncpgDriver(connection).copy_rows('"a"."b"."c"', ["id"], ["int4"], [])
-    await connection.close()
+    async with asyncpg_connection(dsn) as connection:
+        with pytest.raises(ValueError, match="a schema and a table"):
+            await AsyncpgDriver(connection).copy_rows('"a"."b"."c"', ["id"], ["int4"], [])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncpg
-import psycopg
 import pytest
 
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.adapters.drivers.psycopg import PsycopgDriver
+from tests.support.driver_tests import admin_of, asyncpg_connection
 
 EXPRESSIONS = [
     "1::smallint",
@@ -51,8 +50,7 @@ EXPRESSIONS = [
 
 @pytest.mark.parametrize("zone", ["UTC", "America/St_Johns"])
 async def test_values_agree(dsn, zone):
-    connection = await asyncpg.connect(dsn)
-    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as other:
+    async with asyncpg_connection(dsn) as connection, admin_of(dsn) as other:
         ours, theirs = PsycopgDriver(other), AsyncpgDriver(connection)
         await theirs.execute("CREATE TYPE mood AS ENUM ('fine')")
         for driver in (ours, theirs):
@@ -64,7 +62,6 @@ async def test_values_agree(dsn, zone):
                 (found,) = await ours.fetch(query)
                 assert found == expected, expression
                 assert kind(found["value"]) == kind(expected["value"]), expression
-    await connection.close()
 
 
 def kind(value: object) -> object:

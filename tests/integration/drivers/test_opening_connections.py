@@ -105,9 +105,8 @@ async def test_a_psycopg_pool_waits_as_long_as_the_settings_say(monkeypatch):
 @pytest.mark.parametrize("variable", ["PGQUEUER_CONNECT_TIMEOUT", "PGCONNECT_TIMEOUT"])
 async def test_asyncpg_gives_up_in_time(monkeypatch, variable):
     monkeypatch.setenv(variable, "0.05")
-    server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1")
-    async with server:
-        port = server.sockets[0].getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as never_answers:
+        port = never_answers.getsockname()[1]
         with pytest.raises(TimeoutError):
             await ask_asyncpg(f"postgresql://x:y@127.0.0.1:{port}/z?sslmode=disable")
 

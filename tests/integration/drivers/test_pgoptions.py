@@ -19,15 +19,15 @@ from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver, AsyncpgPoolDriver
 from pgqueuer.adapters.drivers.psycopg import PsycopgDriver
 from pgqueuer.ports.driver import Driver
 from pgqueuer.testing._driver.kit import Heard
+from tests.support.driver_tests import asyncpg_connection
 
 SHOW = "SELECT current_setting('search_path') AS path"
 
 
 @asynccontextmanager
 async def own_asyncpg(dsn: str) -> AsyncIterator[Driver]:
-    connection = await asyncpg.connect(dsn)
-    yield AsyncpgDriver(connection)
-    await connection.close()
+    async with asyncpg_connection(dsn) as connection:
+        yield AsyncpgDriver(connection)
 
 
 @asynccontextmanager
@@ -112,24 +112,22 @@ async def test_they_beat_the_defaults_of_the_database(pg, dsn, monkeypatch, open
 
 async def test_a_rollback_does_not_take_them_back(dsn, monkeypatch):
     monkeypatch.setenv("PGOPTIONS", "-csearch_path=from_environment")
-    connection = await asyncpg.connect(dsn)
-    driver = AsyncpgDriver(connection)
-    with pytest.raises(ValueError, match="on purpose"):
-        async with connection.transaction():
-            assert await driver.fetch(SHOW) == [{"path": "from_environment"}]
-            raise ValueError("on purpose")
+    async with asyncpg_connection(dsn) as connection:
+        driver = AsyncpgDriver(connection)
+        with pytest.raises(ValueError, match="on purpose"):
+            async with connection.transaction():
+                assert await driver.fetch(SHOW) == [{"path": "from_environment"}]
+                raise ValueError("on purpose")
 
-    assert await driver.fetch(SHOW) == [{"path": "from_environment"}]
-    await connection.close()
+        assert await driver.fetch(SHOW) == [{"path": "from_environment"}]
 
 
 async def test_what_the_owner_set_stays(dsn, monkeypatch):
     monkeypatch.setenv("PGOPTIONS", "-csearch_path=from_environment")
-    connection = await asyncpg.connect(dsn)
-    await connection.execute("SET search_path TO of_the_owner")
+    async with asyncpg_connection(dsn) as connection:
+        await connection.execute("SET search_path TO of_the_owner")
 
-    assert await AsyncpgDriver(connection).fetch(SHOW) == [{"path": "of_the_owner"}]
-    await connection.close()
+        assert await AsyncpgDriver(connection).fetch(SHOW) == [{"path": "of_the_owner"}]
 
 
 @pytest.mark.parametrize("opened", POOLS)
@@ -144,7 +142,6 @@ async def test_a_pool_that_opens_its_connections_with_them_costs_nothing(dsn, mo
 
 async def test_an_unknown_setting_is_refused_by_the_server(dsn, monkeypatch):
     monkeypatch.setenv("PGOPTIONS", "-cno_such_setting=1")
-    connection = await asyncpg.connect(dsn)
-    with pytest.raises(asyncpg.UndefinedObjectError, match="no_such_setting"):
-        await AsyncpgDriver(connection).fetch(SHOW)
-    await connection.close()
+    async with asyncpg_connection(dsn) as connection:
+        with pytest.raises(asyncpg.UndefinedObjectError, match="no_such_setting"):
+            await AsyncpgDriver(connection).fetch(SHOW)

@@ -12,7 +12,7 @@ import pytest
 
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
 from pgqueuer.testing._driver.kit import Heard
-from tests.support.driver_tests import admin_of, backend_of, terminate, until
+from tests.support.driver_tests import admin_of, backend_of, terminate, until, until_sleeping
 
 
 class Resets:
@@ -151,13 +151,34 @@ async def test_a_statement_on_a_lost_connection_raises_and_the_next_one_works(ds
         await driver.add_listener("channel", Heard())
         pid = await backend_of(driver)
         sleep = asyncio.create_task(driver.fetch("SELECT pg_sleep(3600)"))
-        await asyncio.sleep(0)  # lets it start
+        await until_sleeping(admin, pid)
         await terminate(admin, pid)
         with pytest.raises(asyncpg.PostgresError) as caught:
             await sleep
 
         assert caught.value.sqlstate == "08003"
         assert await driver.fetch("SELECT 1 AS one") == [{"one": 1}]
+
+
+async def test_a_connection_lost_while_a_statement_is_sent_is_replaced_too(dsn):
+    """asyncpg forgets to clean up in one of these cases, and the pool could never be closed."""
+    for _ in range(20):
+        heard = Heard()
+        async with pool_driver(dsn) as driver, driver, admin_of(dsn) as admin:
+            await driver.add_listener("channel", heard)
+            changes = []
+            driver.watch_listening(changes.append)
+            pid = await backend_of(driver)
+            sleep = asyncio.create_task(driver.fetch("SELECT pg_sleep(3600)"))
+            await asyncio.sleep(0)  # lets it start
+            await terminate(admin, pid)
+            with pytest.raises((asyncpg.PostgresError, asyncpg.InternalClientError)):
+                await sleep
+
+            assert await driver.fetch("SELECT 1 AS one") == [{"one": 1}]
+            await until(lambda: changes == [False, True])  # noqa: B023 - called at once
+            await driver.notify("channel", "mark")
+            await heard.until("mark")
 
 
 async def test_a_listener_added_while_the_connection_is_replaced_is_heard(dsn):

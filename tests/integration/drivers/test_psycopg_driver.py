@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
 import psycopg
@@ -12,7 +13,7 @@ import pytest
 
 from pgqueuer.adapters.drivers.psycopg import PsycopgDriver, SyncPsycopgDriver
 from pgqueuer.testing._driver.kit import Heard
-from tests.support.driver_tests import admin_of, backend_of, terminate, until
+from tests.support.driver_tests import admin_of, backend_of, terminate, until, until_sleeping
 
 
 @asynccontextmanager
@@ -54,7 +55,7 @@ async def test_a_connection_lost_during_a_statement_is_told_once(dsn, caplog):
         await driver.add_listener("channel", Heard())
         pid = await backend_of(driver)
         sleep = asyncio.create_task(driver.fetch("SELECT pg_sleep(3600)"))
-        await asyncio.sleep(0)  # lets it start
+        await until_sleeping(admin, pid)
         await terminate(admin, pid)
         with pytest.raises(psycopg.OperationalError):
             await sleep
@@ -97,33 +98,75 @@ async def test_notifications_that_come_with_statements_of_others_are_heard(dsn):
             assert await theirs.until(str(number)) == []
 
 
-async def test_a_slow_copy_of_others_does_not_keep_the_loop_busy(dsn):
+async def test_notifications_read_along_with_an_answer_are_heard(dsn):
+    """They lie in the memory of libpq then, and the socket does not tell of them."""
+    heard = Heard()
+    async with open_psycopg(dsn) as (_, driver), driver:
+        await driver.add_listener("channel", heard)
+        pid = await backend_of(driver)
+        answer = asyncio.create_task(driver.fetch("SELECT 1 AS one"))
+        await asyncio.sleep(0)  # lets it send the statement
+        with psycopg.connect(dsn, autocommit=True) as other:
+            while state_of(other, pid) != "idle":
+                pass
+            other.execute("NOTIFY channel, 'mark'")
+            while b"mark" not in driver._reader._socket.recv(1000, socket.MSG_PEEK):
+                pass
+
+        assert await answer == [{"one": 1}]
+        assert await heard.until("mark") == []
+
+
+def state_of(connection: psycopg.Connection, pid: int) -> str:
+    query = "SELECT state FROM pg_stat_activity WHERE pid = %s AND query LIKE 'SELECT 1 AS one'"
+    row = connection.execute(query, (pid,)).fetchone()
+    return row[0] if row else ""
+
+
+@pytest.mark.parametrize("ours", [True, False])
+async def test_a_slow_copy_does_not_keep_the_loop_busy(dsn, ours):
     heard = Heard()
     async with open_psycopg(dsn) as (connection, driver), driver, admin_of(dsn) as admin:
-        await driver.execute("CREATE TABLE items (id int)")
+        await driver.execute("CREATE TABLE items (id int CHECK (id > 0))")
+        calls = count_calls(driver._reader, "_readable")
         await driver.add_listener("channel", heard)
-        calls = 0
-        readable = driver._reader._readable
-
-        def counted() -> None:
-            nonlocal calls
-            calls += 1
-            readable()
-
-        driver._reader._readable = counted
-        await driver.fetch("SELECT 1")
-        asyncio.get_running_loop().add_reader(driver._reader._socket, counted)
-        cursor = connection.cursor()
-        with pytest.raises(psycopg.errors.InvalidTextRepresentation):
-            async with cursor.copy("COPY items FROM STDIN") as copy:
-                await copy.write("no number\n" * 10_000)
-                # The answer is there now, and nobody reads it before the copy ends.
-                for _ in range(1000):
-                    await asyncio.sleep(0)
-        assert calls < 500
+        with pytest.raises(psycopg.errors.CheckViolation):
+            if ours:
+                rows = slow_rows(driver._reader._socket)
+                await driver.copy_rows("items", ["id"], ["int4"], rows)
+            else:
+                async with connection.cursor().copy("COPY items FROM STDIN") as copy:
+                    async for (number,) in slow_rows(driver._reader._socket):
+                        await copy.write(f"{number}\n" * 100)
+        assert len(calls) < 500
 
         await admin.execute("NOTIFY channel, 'mark'")
         assert await heard.until("mark") == []
+
+
+async def slow_rows(connected: socket.socket) -> AsyncIterator[tuple[int]]:
+    """Pauses as soon as the server has complained, which nobody reads before the copy ends."""
+    complained = False
+    while not complained:
+        for _ in range(20_000):
+            yield (0,)
+        await asyncio.sleep(0)
+        with suppress(BlockingIOError):
+            complained = bool(connected.recv(1, socket.MSG_PEEK))
+    for _ in range(1_000):
+        await asyncio.sleep(0)
+
+
+def count_calls(owner: object, name: str) -> list[None]:
+    calls: list[None] = []
+    method = getattr(owner, name)
+
+    def counted() -> None:
+        calls.append(None)
+        method()
+
+    setattr(owner, name, counted)
+    return calls
 
 
 async def test_repeated_statements_are_prepared_once_whatever_the_size_of_numbers(dsn):
@@ -147,13 +190,14 @@ async def test_nothing_is_prepared_where_the_owner_does_not_want_it(dsn):
 
 
 async def test_statements_that_the_server_forgot_are_prepared_again(dsn):
-    async with open_psycopg(dsn) as (_, driver), admin_of(dsn):
+    async with open_psycopg(dsn) as (_, driver):
         for _ in range(3):
             await driver.fetch("SELECT $1::int AS number", 1)
-        # As a pooler does, behind the back of psycopg.
-        await driver.execute("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$")
-
-        assert await driver.fetch("SELECT $1::int AS number", 2) == [{"number": 2}]
+        for number in range(20):
+            # As a pooler does, behind the back of psycopg.
+            await driver.execute("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$")
+            rows = await driver.fetch("SELECT $1::int AS number", number)
+            assert rows == [{"number": number}]
 
 
 async def test_a_failed_transaction_of_the_owner_is_left_to_the_owner(dsn):

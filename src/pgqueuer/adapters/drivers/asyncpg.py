@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from pgqueuer.adapters.drivers.asyncpg_listener import PoolListener
-from pgqueuer.adapters.drivers.asyncpg_session import SessionOptions, is_open
+from pgqueuer.adapters.drivers.asyncpg_session import SessionOptions, is_open, told_when_lost
 from pgqueuer.adapters.drivers.base import PostgresDriver
 from pgqueuer.core.backoff import Backoff
 from pgqueuer.core.logconfig import logger
@@ -43,15 +43,13 @@ class AsyncpgDriver(PostgresDriver):
 
     async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
         """Run one statement and return its rows; none if it returns no rows."""
-        async with self._lock:
-            await self._options.apply(self._connection)
+        async with self._in_turn():
             rows = await self._connection.fetch(query, *args)
         return [dict(row) for row in rows]
 
     async def execute(self, query: str, *args: object) -> str:
         """Run a statement, or several if there are no `args`, and return the (last) status."""
-        async with self._lock:
-            await self._options.apply(self._connection)
+        async with self._in_turn():
             return await self._connection.execute(query, *args)
 
     async def copy_rows(
@@ -66,21 +64,28 @@ class AsyncpgDriver(PostgresDriver):
         asyncpg asks the server for the types and leaves `types` alone. `rows` must not use this
         driver, which is busy until they end.
         """
-        async with self._lock:
-            await self._options.apply(self._connection)
+        async with self._in_turn():
             return await _copy_records(self._connection, table, columns, rows)
 
-    async def _listen(self, channel: str) -> None:
+    @asynccontextmanager
+    async def _in_turn(self) -> AsyncGenerator[None]:
         async with self._lock:
+            with told_when_lost(self._connection):
+                await self._options.apply(self._connection)
+                yield
+
+    async def _listen(self, channel: str) -> None:
+        async with self._in_turn():
             await self._connection.add_listener(channel, self._heard)
         self._connection.add_termination_listener(self._lost)
 
     async def _unlisten(self, channel: str) -> None:
-        async with self._lock:
-            if is_open(self._connection):
-                if not self._channels.names:
-                    self._connection.remove_termination_listener(self._lost)
-                await self._connection.remove_listener(channel, self._heard)
+        if not is_open(self._connection):
+            return
+        if not self._channels.names:
+            self._connection.remove_termination_listener(self._lost)
+        async with self._in_turn():
+            await self._connection.remove_listener(channel, self._heard)
 
     def _heard(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
         self._channels.deliver(channel, str(payload))

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from pgqueuer.adapters.drivers.asyncpg_session import is_open
+from pgqueuer.adapters.drivers.asyncpg_session import clean_up, is_open, told_when_lost
 from pgqueuer.core.logconfig import logger
 
 if TYPE_CHECKING:
@@ -74,39 +74,41 @@ class PoolListener:
     async def borrowed(self) -> AsyncGenerator[PoolConnectionProxy[Any]]:
         """The connection for a statement; what is left of a transaction is rolled back."""
         async with self._busy:
-            try:
-                yield self._connection
-            finally:
-                # Nothing is heard in a transaction. A pool rolls it back, too.
-                if not self.closed and self._connection.is_in_transaction():
-                    logger.warning("A transaction was left open; rolling it back")
-                    await self._connection.execute("ROLLBACK")
+            with told_when_lost(self._connection):
+                try:
+                    yield self._connection
+                finally:
+                    # Nothing is heard in a transaction. A pool rolls it back, too.
+                    if not self.closed and self._connection.is_in_transaction():
+                        logger.warning("A transaction was left open; rolling it back")
+                        await self._connection.execute("ROLLBACK")
 
     async def listen(self, *channels: str) -> None:
         """Deliver what is notified on the channels."""
         async with self._busy:
-            for channel in channels:
-                if channel not in self._channels:
-                    await self._connection.add_listener(channel, self._heard)
-                    self._channels.add(channel)
+            with told_when_lost(self._connection):
+                for channel in channels:
+                    if channel not in self._channels:
+                        await self._connection.add_listener(channel, self._heard)
+                        self._channels.add(channel)
 
     async def unlisten(self, channel: str) -> None:
         """Stop delivering what is notified on `channel`."""
+        self._channels.discard(channel)
         async with self._busy:
             if not self.closed:
-                await self._connection.remove_listener(channel, self._heard)
-        self._channels.discard(channel)
+                with told_when_lost(self._connection):
+                    await self._connection.remove_listener(channel, self._heard)
 
     async def release(self) -> None:
         """Give the connection back to the pool, without its listeners."""
         self._ended = True
         async with self._busy:
-            if not is_open(self._connection):
-                return
             try:
-                self._connection.remove_termination_listener(self._terminated)
-                for channel in self._channels:
-                    await self._connection.remove_listener(channel, self._heard)
+                if is_open(self._connection):
+                    self._connection.remove_termination_listener(self._terminated)
+                    for channel in self._channels:
+                        await self._connection.remove_listener(channel, self._heard)
                 await self._pool.release(self._connection)
             except Exception:
                 logger.warning("The listening connection is closed uncleanly", exc_info=True)
@@ -117,6 +119,8 @@ class PoolListener:
         self._ended = True
         if is_open(self._connection):
             self._connection.terminate()
+        else:
+            clean_up(self._connection)
 
     def _heard(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
         self._deliver(channel, str(payload))

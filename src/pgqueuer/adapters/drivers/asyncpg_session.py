@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
@@ -89,3 +91,26 @@ def is_open(connection: AnyConnection) -> bool:
         return not connection.is_closed()
     except asyncpg.InterfaceError:  # raised by a pool's connection, whatever it is asked
         return False
+
+
+@contextmanager
+def told_when_lost(connection: AnyConnection) -> Iterator[None]:
+    """Around statements: where they fail because the connection is lost, it is cleaned up.
+
+    asyncpg itself may forget to: then no termination listener is called, and a pool waits for the
+    connection for ever.
+    """
+    try:
+        yield
+    except BaseException:
+        clean_up(connection)
+        raise
+
+
+def clean_up(connection: AnyConnection) -> None:
+    """End a connection that is lost already in the way that asyncpg does; nothing if it is not."""
+    import asyncpg  # noqa: PLC0415
+
+    with suppress(asyncpg.InterfaceError):  # a pool has seen to its connection
+        if connection.is_closed():
+            connection.terminate()

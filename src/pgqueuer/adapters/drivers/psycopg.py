@@ -18,7 +18,7 @@ from pgqueuer.adapters.drivers.psycopg_adapters import (
 )
 from pgqueuer.adapters.drivers.psycopg_copy import copy_statement, encoded_blocks
 from pgqueuer.adapters.drivers.psycopg_socket import NotificationReader
-from pgqueuer.adapters.drivers.psycopg_statements import StatementMemory, column_names
+from pgqueuer.adapters.drivers.psycopg_statements import Statement, StatementMemory, column_names
 from pgqueuer.core.logconfig import logger
 
 AUTOCOMMIT_NEEDED: Final = (
@@ -56,8 +56,7 @@ class PsycopgDriver(PostgresDriver):
 
     async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
         """Run one statement and return its rows; none if it returns no rows."""
-        with self._reader.statement():
-            cursor = await self._run(query, args)
+        cursor = await self._run(query, args)
         names = column_names(cursor)
         if not names:
             return []
@@ -69,13 +68,12 @@ class PsycopgDriver(PostgresDriver):
 
     async def execute(self, query: str, *args: object) -> str:
         """Run a statement, or several if there are no `args`, and return the (last) status."""
-        with self._reader.statement():
-            if args:
-                cursor = await self._run(query, args)
-            else:
-                await self._speak_utf8()
-                cursor = AsyncDriverCursor(self._connection, self._adapters)
-                await cursor.execute(query.encode(), prepare=False)
+        if args:
+            cursor = await self._run(query, args)
+        else:
+            await self._speak_utf8()
+            cursor = AsyncDriverCursor(self._connection, self._adapters)
+            await cursor.execute(query.encode(), prepare=False)
         while cursor.nextset():
             pass
         return cursor.statusmessage or ""
@@ -93,33 +91,31 @@ class PsycopgDriver(PostgresDriver):
         busy until they end.
         """
         cursor = AsyncDriverCursor(self._connection, self._adapters)
-        with self._reader.statement():
-            await self._speak_utf8()
-            async with cursor.copy(copy_statement(table, columns)) as copy:
-                async for block in encoded_blocks(types, rows):
-                    await copy.write(block)
+        await self._speak_utf8()
+        async with cursor.copy(copy_statement(table, columns)) as copy:
+            async for block in encoded_blocks(types, rows):
+                await copy.write(block)
         return cursor.rowcount
 
     async def _run(self, query: str, args: Sequence[object]) -> AsyncDriverCursor:
-        try:
-            return await self._run_once(query, args)
-        except Error as error:
-            if not self._statements.outdated(error):
-                raise
-        # psycopg, too, forgets what it has prepared when it sees this.
-        await self._connection.execute("DEALLOCATE ALL")
-        return await self._run_once(query, args)
-
-    async def _run_once(self, query: str, args: Sequence[object]) -> AsyncDriverCursor:
         statement = self._statements[query]
         if not statement.repeated:
             await self._speak_utf8()
+        values = statement.bind(args)
+        try:
+            return await self._run_once(statement, values)
+        except Error as error:
+            if not self._statements.outdated(error):
+                raise
+        statement.renew()
+        return await self._run_once(statement, values)
+
+    async def _run_once(
+        self, statement: Statement, values: Sequence[object] | None
+    ) -> AsyncDriverCursor:
         cursor = AsyncDriverCursor(self._connection, self._adapters)
         await cursor.execute(
-            statement.text,
-            statement.bind(args),
-            prepare=True if statement.repeated else None,
-            binary=statement.binary,
+            statement.text, values, prepare=statement.prepare, binary=statement.binary
         )
         statement.learn(cursor)
         return cursor
@@ -133,13 +129,11 @@ class PsycopgDriver(PostgresDriver):
         if not self._reader.running:
             self._connection.add_notify_handler(self._heard)
             self._reader.start()
-        with self._reader.statement():
-            await self._connection.execute(SQL("LISTEN {}").format(Identifier(channel)))
+        await self._connection.execute(SQL("LISTEN {}").format(Identifier(channel)))
 
     async def _unlisten(self, channel: str) -> None:
         if not self._connection.closed:
-            with self._reader.statement():
-                await self._connection.execute(SQL("UNLISTEN {}").format(Identifier(channel)))
+            await self._connection.execute(SQL("UNLISTEN {}").format(Identifier(channel)))
         if not self._channels.names:
             self._stop_reading()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -19,6 +20,9 @@ from pgqueuer.adapters.drivers.psycopg_encoding import TYPES
 TIMESTAMPTZ: Final = TYPES["timestamptz"].oid
 JSON: Final = TYPES["json"].oid
 JSONB: Final = TYPES["jsonb"].oid
+FLOAT4: Final = 700
+
+_float4 = struct.Struct("!f")
 
 
 class Encoded:
@@ -73,6 +77,17 @@ class _JsonbBinary(Loader):
         return str(data[1:], "utf-8")
 
 
+class _Float4Text(Loader):
+    """The number that the server has, as in binary format, and not its shortest digits."""
+
+    format = Format.TEXT
+
+    def load(self, data: Buffer) -> float:
+        number: float
+        (number,) = _float4.unpack(_float4.pack(float(bytes(data))))
+        return number
+
+
 def _utc_loader(fast: type[LoaderProtocol]) -> type[LoaderProtocol]:
     """psycopg's own loader, without the connection that it would take the time zone from."""
 
@@ -125,6 +140,7 @@ class DriverAdapters:
         self.usual.register_loader(JSON, _JsonBinary)
         self.usual.register_loader(JSONB, _JsonText)
         self.usual.register_loader(JSONB, _JsonbBinary)
+        self.usual.register_loader(FLOAT4, _Float4Text)
         for carrier, dumper in _ENCODED.values():
             self.usual.register_dumper(carrier, dumper)
         self.patient = AdaptersMap(self.usual)

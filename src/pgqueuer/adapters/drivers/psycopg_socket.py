@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Final
 
 from psycopg import AsyncConnection, OperationalError
@@ -32,7 +31,6 @@ class NotificationReader:
         self._tasks = tasks
         self._on_lost = on_lost
         self._socket: socket.socket | None = None
-        self._own_statements = 0
         self._vain_calls = 0
         self._waiting: asyncio.Task[None] | None = None
 
@@ -62,18 +60,6 @@ class NotificationReader:
             self._socket.close()
             self._socket = None
 
-    @contextmanager
-    def statement(self) -> Iterator[None]:
-        """Around each statement of the driver: hands over what came with its result."""
-        self._own_statements += 1
-        try:
-            yield
-        finally:
-            self._own_statements -= 1
-            self._vain_calls = 0
-            if self._socket is not None:
-                self._hand_over()
-
     def _watch(self) -> None:
         if self._socket is not None:
             asyncio.get_running_loop().add_reader(self._socket, self._readable)
@@ -82,10 +68,10 @@ class NotificationReader:
         if not self._connection.lock.locked():
             self._read()
             return
-        # Somebody reads the socket, as a rule at once. Where that takes long, as in a COPY, or
-        # nobody tells when it is over, the loop must not call in vain all the time.
+        # A statement runs, and psycopg reads its answer and what comes along, as a rule at once.
+        # Where it does not, as in a COPY whose rows are slow, the loop must not call all the time.
         self._vain_calls += 1
-        if not self._own_statements or self._vain_calls > MOST_VAIN_CALLS:
+        if self._vain_calls > MOST_VAIN_CALLS:
             self._wait_until_free()
 
     def _wait_until_free(self) -> None:
@@ -97,11 +83,11 @@ class NotificationReader:
     async def _free(self) -> None:
         async with self._connection.lock:
             self._waiting = None
-            self._vain_calls = 0
             self._watch()
             self._read()
 
     def _read(self) -> None:
+        self._vain_calls = 0
         try:
             self._connection.pgconn.consume_input()
         except OperationalError:

@@ -21,6 +21,7 @@ from pgqueuer.adapters.drivers.psycopg_adapters import (
 from pgqueuer.adapters.drivers.psycopg_encoding import ENCODING_ERRORS, TYPES, PostgresType
 
 MOST_STATEMENTS: Final = 256
+MOST_RENEWALS: Final = 8
 
 _REFERENCE: Final = re.compile(r"\$(\d+)(?:::(\w+)((?:\s*\[\s*\d*\s*\])*))?")
 
@@ -67,6 +68,22 @@ class Statement:
     parameters: dict[int, Parameter]
     binary: bool
     repeated: bool = False
+    renewals: int = 0
+
+    @property
+    def prepare(self) -> bool | None:
+        """What to tell psycopg; None leaves it to the connection's `prepare_threshold`."""
+        if self.renewals > MOST_RENEWALS:
+            return False
+        return True if self.repeated else None
+
+    def renew(self) -> None:
+        """Have it prepared again: psycopg knows a prepared statement by its text.
+
+        Where that has to be done time and again, as behind a pooler, it is prepared no more.
+        """
+        self.renewals += 1
+        self.text += b"\n"
 
     def bind(self, args: Sequence[object]) -> list[object] | None:
         """The arguments as psycopg shall get them."""
