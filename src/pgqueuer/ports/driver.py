@@ -73,6 +73,18 @@ class ListenerRemover(Protocol):
 
 
 @runtime_checkable
+class ListeningWatcher(Protocol):
+    """A driver that tells when it hears nothing any more; optional.
+
+    The callback gets False when the listening connection is lost, True when another one listens.
+    """
+
+    def watch_listening(self, callback: Callable[[bool], None]) -> None: ...
+
+    def unwatch_listening(self, callback: Callable[[bool], None]) -> None: ...
+
+
+@runtime_checkable
 class BulkCopier(Protocol):
     """A driver that can stream rows by COPY; optional.
 

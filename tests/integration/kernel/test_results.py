@@ -13,7 +13,7 @@ from pgqueuer.db import AsyncpgPoolDriver
 from pgqueuer.domain.errors import UnwrittenOutcomesError
 from pgqueuer.queries import Queries
 from pgqueuer.types import QueueExecutionMode
-from tests.support.kernel import seconds, until, working
+from tests.support.kernel import listening, seconds, until, working
 
 DRAIN = QueueExecutionMode.drain
 
@@ -67,6 +67,29 @@ async def test_a_pool_survives_the_loss_of_all_its_connections(queue_dsn, querie
     statuses = [row.status for row in await queries.queue_log()]
     assert statuses.count("successful") == 2
     assert await queries.queue_size() == []
+
+
+async def test_a_job_enqueued_while_nobody_listens_runs_long_before_the_dequeue_timeout(
+    queue_dsn, queries, caplog: pytest.LogCaptureFixture
+):
+    async with asyncpg.create_pool(queue_dsn, min_size=1, max_size=4) as pool:
+        manager = QueueManager(Queries(AsyncpgPoolDriver(pool)))
+        ran = []
+
+        @manager.entrypoint("job")
+        async def job(job: Job) -> None:
+            ran.append(job.id)
+
+        with caplog.at_level(logging.INFO, logger="pgqueuer"):
+            async with working(manager, dequeue_timeout=seconds(600)):
+                await listening(manager)
+                await terminate_others(queries)
+                await until(lambda: "polling meanwhile" in caplog.text)
+                ids = await queries.enqueue("job", None)
+                await until(lambda: ran == ids)
+                await until(lambda: "is back" in caplog.text)
+                ids += await queries.enqueue("job", None)
+                await until(lambda: ran == ids)
 
 
 class Recorder:

@@ -185,11 +185,9 @@ async def run_manager(
 
 async def await_shutdown_or_timeout(shutdown: asyncio.Event, timeout: timedelta) -> None:
     """Return when `shutdown` is set or `timeout` has passed."""
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(timeout.total_seconds()):
             await shutdown.wait()
-    except TimeoutError:
-        pass
 
 
 class _Stop:

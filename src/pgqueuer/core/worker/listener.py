@@ -18,7 +18,7 @@ from pgqueuer.core.logconfig import logger
 from pgqueuer.domain.errors import FailingListenerError
 from pgqueuer.domain.models import AnyEvent, Context, HealthCheckEvent
 from pgqueuer.domain.types import Channel, HealthCheckId, JobId
-from pgqueuer.ports.driver import ListenerRemover
+from pgqueuer.ports.driver import ListenerRemover, ListeningWatcher
 from pgqueuer.ports.repository import RepositoryPort
 
 CHECK_INTERVAL = 15.0
@@ -89,13 +89,28 @@ class QueueListener:
 
     async def start(self) -> None:
         """Begin to listen; where that fails, the worker starts all the same and polls."""
+        driver = self._queries.driver
+        if isinstance(driver, ListeningWatcher):
+            driver.watch_listening(self._connection_changed)
         try:
-            await self._queries.driver.add_listener(self._channel, self._callback)
+            await driver.add_listener(self._channel, self._callback)
         except Exception as error:  # polling serves meanwhile
             self._gone(error)
 
+    def _connection_changed(self, listening: bool) -> None:
+        if listening:
+            self._back()
+        else:
+            self._gone(ConnectionError("the connection was lost"))
+
     async def stop(self) -> None:
-        """Stop listening, where the driver can."""
+        """Stop listening, where the driver can, for good."""
+        driver = self._queries.driver
+        if isinstance(driver, ListeningWatcher):
+            driver.unwatch_listening(self._connection_changed)
+        await self._remove()
+
+    async def _remove(self) -> None:
         driver = self._queries.driver
         if isinstance(driver, ListenerRemover):
             try:
@@ -115,7 +130,7 @@ class QueueListener:
                 continue
             try:
                 if not self.healthy:
-                    await self.stop()
+                    await self._remove()
                     await self._queries.driver.add_listener(self._channel, self._callback)
                 await check_listener(self._queries, self._pending, CHECK_TIMEOUT)
             except Exception as error:
