@@ -6,7 +6,8 @@ Asynchronous and synchronous producers differ only in how they send it.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from pgqueuer.adapters.persistence.query_helpers import (
@@ -37,7 +38,10 @@ _CLASHING_KEY = re.compile(r"\(dedupe_key\)=\((.*)\) ", re.DOTALL)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnqueueCall:
-    """A checked call: run `statement` with `args`, give rows to `read`, errors to `duplicate`."""
+    """A checked call.
+
+    Run `statement` with `args` inside `duplicates_named`, and give the rows to `read`.
+    """
 
     statement: str
     params: NormedEnqueueParam
@@ -68,12 +72,24 @@ class EnqueueCall:
             raise DuplicateJobError(clashes)
         return [JobId(job_id) for row in rows if isinstance(job_id := row["id"], int)]
 
-    def duplicate(self, exc: BaseException) -> DuplicateJobError | None:
-        """The error to raise instead of `exc` where another job won a key; else None."""
-        return duplicate_of(exc, [key for key in self.params.dedupe_key if key is not None])
+    def duplicates_named(self) -> AbstractContextManager[None]:
+        """Send the statement inside it; see `duplicates_named`."""
+        return duplicates_named([key for key in self.params.dedupe_key if key is not None])
 
 
-def duplicate_of(exc: BaseException, keys: Sequence[str | None]) -> DuplicateJobError | None:
+@contextmanager
+def duplicates_named(keys: Sequence[str | None]) -> Iterator[None]:
+    """Turn the refusal of a dedupe key, one of `keys`, into a DuplicateJobError."""
+    try:
+        yield
+    except Exception as error:
+        duplicate = _duplicate_of(error, keys)
+        if duplicate is None:
+            raise
+        raise duplicate from error
+
+
+def _duplicate_of(exc: BaseException, keys: Sequence[str | None]) -> DuplicateJobError | None:
     """The error to raise instead of `exc` where an active job holds one of `keys`; else None."""
     if not is_unique_violation(exc):
         return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, Self, overload
 
 from pgqueuer.adapters.persistence import sqlstate
 from pgqueuer.adapters.persistence.bulk import BulkQueries
-from pgqueuer.adapters.persistence.enqueue import duplicate_of, plan_enqueue
+from pgqueuer.adapters.persistence.enqueue import duplicates_named, plan_enqueue
 from pgqueuer.adapters.persistence.insights import InsightQueries
 from pgqueuer.adapters.persistence.jobs import JobQueries
 from pgqueuer.adapters.persistence.qb import (
@@ -182,13 +182,8 @@ class Queries(
         )
         if not call.params:
             return []
-        try:
+        with call.duplicates_named():
             rows = await self._fetch(call.statement, *call.args)
-        except Exception as error:
-            duplicate = call.duplicate(error)
-            if duplicate is None:
-                raise
-            raise duplicate from error
         return call.read(rows)
 
     async def clear_queue(self, entrypoint: str | list[str] | None = None) -> None:
@@ -221,13 +216,8 @@ class Queries(
         Raises DuplicateJobError, and changes nothing, if an active job holds the dedupe key of one.
         """
         message = events.table_changed(self.settings.channel, self.settings.queue_table, "update")
-        try:
+        with duplicates_named([None]):
             rows = await self._fetch("requeue_failed", ids, message)
-        except Exception as error:
-            duplicate = duplicate_of(error, [None])
-            if duplicate is None:
-                raise
-            raise duplicate from error
         requeued = cell(rows, "requeued")
         return requeued if isinstance(requeued, int) else 0
 
@@ -292,13 +282,8 @@ class SyncQueries:
         )
         if not call.params:
             return []
-        try:
+        with call.duplicates_named():
             rows = self.driver.fetch(self._statements[call.statement], *call.args)
-        except Exception as error:
-            duplicate = call.duplicate(error)
-            if duplicate is None:
-                raise
-            raise duplicate from error
         return call.read(rows)
 
     def queue_size(self) -> list[QueueStatistics]:
