@@ -19,6 +19,16 @@ def pgqueuer_register_executors() -> Iterator[ExecutorSpec]:
         factory="pgqueuer.core.executors:DatabaseRetryEntrypointExecutor",
         summary="puts a job whose handler raised back to the queue, later each time",
     )
+    yield ExecutorSpec(
+        name="thread",
+        factory="pgqueuer.core.blocking:ThreadExecutor",
+        summary="calls a blocking function in a thread",
+    )
+    yield ExecutorSpec(
+        name="process-pool",
+        factory="pgqueuer.core.blocking:ProcessExecutor",
+        summary="calls a blocking function in another process",
+    )
 
 
 @hookimpl

@@ -1,7 +1,6 @@
 """The code of the guide to handlers: each function registers one kind of handler."""
 
 import asyncio
-import hashlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -34,13 +33,6 @@ async def main() -> AsyncIterator[PgQueuer]:
             )
 
         yield pgq
-
-
-def blocking_work(pgq: PgQueuer) -> None:
-    @pgq.entrypoint("digest")
-    async def digest(job: Job) -> None:
-        data = job.payload or b""
-        await asyncio.to_thread(hashlib.scrypt, data, salt=b"salt", n=2**10, r=8, p=1)
 
 
 def held(pgq: PgQueuer) -> None:

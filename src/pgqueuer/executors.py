@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pgqueuer.core.blocking import BlockingExecutor, ProcessExecutor, ThreadExecutor
 from pgqueuer.core.executors import (
     AbstractEntrypointExecutor,
     AbstractScheduleExecutor,
@@ -28,14 +29,17 @@ __all__ = [
     "AsyncContextEntrypoint",
     "AsyncCrontab",
     "AsyncEntrypoint",
+    "BlockingExecutor",
     "DatabaseRetryEntrypointExecutor",
     "Entrypoint",
     "EntrypointExecutor",
     "EntrypointExecutorParameters",
     "EntrypointTypeVar",
+    "ProcessExecutor",
     "ScheduleCrontab",
     "ScheduleExecutor",
     "ScheduleExecutorFactoryParameters",
+    "ThreadExecutor",
     "is_async_callable",
     "wants_context",
 ]

@@ -194,13 +194,30 @@ async def test_handlers_that_return(
 ) -> None:
     module = example("handlers")
     module.plain(pgq)
-    module.blocking_work(pgq)
     module.limited(pgq)
     await example("enqueue").json_payload(queries)
-    await queries.enqueue(["digest", "print", "print", "print"], [b"data", None, None, None])
+    await queries.enqueue(["print"] * 3, [None] * 3)
     await pgq.run(mode=DRAIN)
     assert capsys.readouterr().out == "Shipping 2 of bicycle\n"
-    assert (await statuses(queries)).count("successful") == 5
+    assert (await statuses(queries)).count("successful") == 4
+
+
+async def test_handlers_that_block_or_take_long(
+    pgq: PgQueuer, queries: Queries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # Another process imports the module by its name.
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    module = importlib.import_module("blocking")
+    module.in_a_thread(pgq)
+    module.in_a_process(pgq)
+    module.with_a_deadline(pgq)
+    await queries.enqueue(["archive", "digest", "crawl"], [b"page", b"data", None])
+    await pgq.run(mode=DRAIN)
+    assert (tmp_path / "archive.log").read_bytes() == b"page"
+    log = await queries.queue_log()
+    ends = {row.entrypoint: row.status for row in log if row.status not in ("queued", "picked")}
+    assert ends == {"archive": "successful", "digest": "successful", "crawl": "exception"}
 
 
 async def test_handlers_that_fail_or_try_again(pgq: PgQueuer, queries: Queries) -> None:
@@ -307,6 +324,6 @@ async def test_a_server_of_ones_own(tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
 def test_every_example_is_run_by_a_test(path: Path) -> None:
-    called = f'example("{path.stem}")'
+    called = f'("{path.stem}")'
     typed = {"app.py", "producer.py"}  # by the reader of test_quickstart.py
     assert path.name in typed or called in Path(__file__).read_text(encoding="utf-8")

@@ -126,6 +126,7 @@ class PgQueuer:
         executor: str | None = None,
         executor_options: Mapping[str, object] | None = None,
         max_takeovers: int = DEFAULT_MAX_TAKEOVERS,
+        timeout: timedelta | None = None,
     ) -> Callable[[Handler], Handler]:
         """Register a handler; see `QueueManager.entrypoint`."""
         return self.qm.entrypoint(
@@ -137,6 +138,7 @@ class PgQueuer:
             executor=executor,
             executor_options=executor_options,
             max_takeovers=max_takeovers,
+            timeout=timeout,
         )
 
     def schedule(

@@ -108,6 +108,8 @@ class EntrypointExecutorParameters:
 
     `concurrency_limit` is the number of jobs that the whole fleet may run at once, 0 for no limit.
     `max_takeovers` is how often a job may come back from a dead worker before it is parked.
+    `timeout` is the time that one call may take. Where `func` is async it holds already for each
+    call of it; an executor of functions that are not heeds it by itself.
     """
 
     concurrency_limit: int
@@ -116,6 +118,7 @@ class EntrypointExecutorParameters:
     on_failure: OnFailure = "delete"
     _: KW_ONLY
     max_takeovers: int = DEFAULT_MAX_TAKEOVERS
+    timeout: timedelta | None = None
 
 
 @dataclass(eq=False)
@@ -137,9 +140,17 @@ class EntrypointExecutor(AbstractEntrypointExecutor):
     """
 
     def __post_init__(self) -> None:
+        self.check_function()
+
+    def check_function(self) -> None:
+        """Raise TypeError for a function that this executor can not call."""
         _require_async(self.parameters.func)
 
     async def execute(self, job: Job, context: Context) -> None:
+        await self.call_function(job, context)
+
+    async def call_function(self, job: Job, context: Context) -> None:
+        """Call the function once."""
         func: Callable[..., Awaitable[object]] = self.parameters.func
         await (func(job, context) if self.parameters.accepts_context else func(job))
 
@@ -184,8 +195,8 @@ class DatabaseRetryEntrypointExecutor(EntrypointExecutor):
 def _require_async(func: object) -> None:
     if not is_async_callable(func):
         raise TypeError(
-            f"{func!r} is not async; declare it with 'async def' and wrap blocking calls "
-            "in asyncio.to_thread()"
+            f"{func!r} is not async; declare it with 'async def', or register it with "
+            "executor='thread' or executor='process-pool' if it blocks"
         )
 
 

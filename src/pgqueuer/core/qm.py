@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar, get_args
 
+from pgqueuer.core.deadline import check_timeout, within
 from pgqueuer.core.executors import (
     AbstractEntrypointExecutor,
     AsyncContextEntrypoint,
     AsyncEntrypoint,
+    Entrypoint,
     EntrypointExecutor,
     EntrypointExecutorParameters,
+    is_async_callable,
     wants_context,
 )
 from pgqueuer.core.logconfig import logger
@@ -87,6 +90,7 @@ class QueueManager:
         executor: str | None = None,
         executor_options: Mapping[str, object] | None = None,
         max_takeovers: int = DEFAULT_MAX_TAKEOVERS,
+        timeout: timedelta | None = None,
     ) -> Callable[[Handler], Handler]:
         """Register an async function as the handler of the jobs called `name`.
 
@@ -95,22 +99,25 @@ class QueueManager:
         "hold" a failed job is parked instead of deleted. What runs the handler comes from
         `executor_factory`, or by name from an installed plugin as `executor`, with
         `executor_options`. A job that came back from a dead worker `max_takeovers` times is parked
-        the next time.
+        the next time. A handler that takes longer than `timeout` is canceled, and has raised
+        TimeoutError.
 
         Raises ValueError for values out of range, RuntimeError for a name that is taken,
-        TypeError for a handler that is not async.
+        TypeError for a handler that the executor can not run: most want an async one.
         """
         self._check_entrypoint(name, concurrency_limit, accepts_context, on_failure, max_takeovers)
+        check_timeout(timeout)
         factory = self._executor_factory(executor_factory, executor, executor_options)
 
         def register(func: Handler) -> Handler:
             context = wants_context(func, Context) if accepts_context is None else accepts_context
             parameters = EntrypointExecutorParameters(
                 concurrency_limit=concurrency_limit,
-                func=func,
+                func=_limited(func, timeout),
                 accepts_context=context,
                 on_failure=on_failure,
                 max_takeovers=max_takeovers,
+                timeout=timeout,
             )
             self.register_executor(name, factory(parameters))
             return func
@@ -275,3 +282,8 @@ class QueueManager:
         await aggregate_regularly(
             self.queries, options.log_aggregation_interval, lambda: self.jobs_logged
         )
+
+
+def _limited(func: Entrypoint, timeout: timedelta | None) -> Entrypoint:
+    """An async handler heeds its timeout wherever its executor calls it."""
+    return within(timeout, func) if timeout is not None and is_async_callable(func) else func
