@@ -30,6 +30,14 @@ async def test_autocommit_is_required(dsn):
             PsycopgDriver(connection)
 
 
+async def test_a_caller_that_commits_needs_no_autocommit(dsn):
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        driver = PsycopgDriver(connection, caller_commits=True)
+        await driver.execute("CREATE TABLE items (id int)")
+        await connection.rollback()
+        assert await driver.fetch("SELECT to_regclass('items') AS found") == [{"found": None}]
+
+
 async def test_a_connection_lost_while_idle_is_noticed_and_told_once(dsn, caplog):
     changes = []
     async with open_psycopg(dsn) as (_, driver), driver, admin_of(dsn) as admin:

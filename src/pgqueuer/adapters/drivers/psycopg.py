@@ -32,16 +32,17 @@ SET_UTF8: Final = b"SET client_encoding TO 'UTF8'"
 class PsycopgDriver(PostgresDriver):
     """A driver over one psycopg connection, which the caller made and closes.
 
-    The connection must be in autocommit mode, else RuntimeError is raised. Calls wait for each
-    other; listening makes no call wait. Statements that are repeated are prepared, unless the
+    The connection must be in autocommit mode, else RuntimeError is raised; with `caller_commits`
+    any will do, and what is written stays when the caller commits. Calls wait for each other;
+    listening makes no call wait. Statements that are repeated are prepared, unless the
     connection's `prepare_threshold` is None.
 
     Values are those of asyncpg: JSON comes as text, times come in UTC, and a parameter with a
     cast, such as ``$1::bytea``, takes nothing but values of that type.
     """
 
-    def __init__(self, connection: AsyncConnection[Any]) -> None:
-        if not connection.autocommit:
+    def __init__(self, connection: AsyncConnection[Any], *, caller_commits: bool = False) -> None:
+        if not (connection.autocommit or caller_commits):
             raise RuntimeError(AUTOCOMMIT_NEEDED)
         super().__init__()
         self._connection = connection
@@ -154,11 +155,13 @@ class SyncPsycopgDriver:
     """A driver for producers over one synchronous psycopg connection.
 
     The connection must be in autocommit mode, or inside ``with connection.transaction()``, else
-    RuntimeError is raised: jobs would wait for a commit that nobody thinks of.
+    RuntimeError is raised: jobs would wait for a commit that nobody thinks of. With
+    `caller_commits`, as where a framework runs the transactions, any connection will do.
     """
 
-    def __init__(self, connection: Connection[Any]) -> None:
+    def __init__(self, connection: Connection[Any], *, caller_commits: bool = False) -> None:
         self._connection = connection
+        self._caller_commits = caller_commits
         self._adapters = DriverAdapters(connection)
         self._statements = StatementMemory(connection)
         self._require_commit()
@@ -182,6 +185,8 @@ class SyncPsycopgDriver:
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def _require_commit(self) -> None:
+        if self._caller_commits:
+            return
         status = self._connection.info.transaction_status
         if not self._connection.autocommit and status == TransactionStatus.IDLE:
             raise RuntimeError(AUTOCOMMIT_NEEDED)

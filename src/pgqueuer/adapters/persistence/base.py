@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pgqueuer.adapters.persistence.sqltext import Statements
 
 if TYPE_CHECKING:
+    from pgqueuer.adapters.persistence.calls import Call
     from pgqueuer.domain.settings import DBSettings
     from pgqueuer.ports.driver import Driver
+
+T = TypeVar("T")
 
 
 class StatementRunner:
@@ -32,3 +35,10 @@ class StatementRunner:
 
     async def _fetch(self, statement: str, *args: object) -> list[dict[str, object]]:
         return await self.driver.fetch(self.statements[statement], *args)
+
+    async def _send(self, call: Call[T]) -> T:
+        if call.statement is None:
+            return call.read([])
+        with call.errors():
+            rows = await self._fetch(call.statement, *call.args)
+        return call.read(rows)

@@ -1,15 +1,11 @@
-"""One call of `enqueue` as a statement with its arguments, and how to read its answer.
-
-Asynchronous and synchronous producers differ only in how they send it.
-"""
+"""One call of `enqueue`: its arguments checked, and the statement chosen."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pgqueuer.adapters.persistence.calls import Call
 from pgqueuer.adapters.persistence.query_helpers import (
     NormedEnqueueParam,
     check_on_conflict,
@@ -18,7 +14,6 @@ from pgqueuer.adapters.persistence.query_helpers import (
     reject_repeated_dedupe_keys,
     scatter_ids_by_ordinal,
 )
-from pgqueuer.adapters.persistence.sqlstate import constraint_of, detail_of, is_unique_violation
 from pgqueuer.core.tracing import TracerGuard
 from pgqueuer.domain.errors import DuplicateJobError
 from pgqueuer.domain.settings import DBSettings
@@ -33,22 +28,27 @@ from pgqueuer.domain.types import (
     Priorities,
 )
 
-_CLASHING_KEY = re.compile(r"\(dedupe_key\)=\((.*)\) ", re.DOTALL)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnqueueCall:
-    """A checked call.
-
-    Run `statement` with `args` inside `duplicates_named`, and give the rows to `read`.
-    """
+    """A checked call: its columns, and what happens to a job whose key is taken."""
 
     statement: str
     params: NormedEnqueueParam
     on_conflict: OnConflict
 
     @property
-    def args(self) -> tuple[object, ...]:
+    def call(self) -> Call[list[JobId | None]]:
+        """What to send."""
+        return Call(
+            statement=self.statement if self.params else None,
+            args=self._args,
+            read=self._read,
+            dedupe_keys=[key for key in self.params.dedupe_key if key is not None],
+        )
+
+    @property
+    def _args(self) -> tuple[object, ...]:
         """The columns, in the order of the statement's parameters."""
         given = self.params
         columns = (
@@ -60,7 +60,7 @@ class EnqueueCall:
         )
         return columns if self.statement == "enqueue" else (*columns, given.dedupe_key)
 
-    def read(self, rows: Sequence[dict[str, object]]) -> list[JobId | None]:
+    def _read(self, rows: Sequence[dict[str, object]]) -> list[JobId | None]:
         """Ids in input order, None for a job that was skipped.
 
         Raises DuplicateJobError when the statement found active holders of the keys.
@@ -71,33 +71,6 @@ class EnqueueCall:
         if clashes:
             raise DuplicateJobError(clashes)
         return [JobId(job_id) for row in rows if isinstance(job_id := row["id"], int)]
-
-    def duplicates_named(self) -> AbstractContextManager[None]:
-        """Send the statement inside it; see `duplicates_named`."""
-        return duplicates_named([key for key in self.params.dedupe_key if key is not None])
-
-
-@contextmanager
-def duplicates_named(keys: Sequence[str | None]) -> Iterator[None]:
-    """Turn the refusal of a dedupe key, one of `keys`, into a DuplicateJobError."""
-    try:
-        yield
-    except Exception as error:
-        duplicate = _duplicate_of(error, keys)
-        if duplicate is None:
-            raise
-        raise duplicate from error
-
-
-def _duplicate_of(exc: BaseException, keys: Sequence[str | None]) -> DuplicateJobError | None:
-    """The error to raise instead of `exc` where an active job holds one of `keys`; else None."""
-    if not is_unique_violation(exc):
-        return None
-    constraint = constraint_of(exc)
-    if constraint is not None and not constraint.endswith("_unique_dedupe_key"):
-        return None
-    match = _CLASHING_KEY.search(detail_of(exc) or "")
-    return DuplicateJobError([match[1]] if match else keys)
 
 
 def plan_enqueue(

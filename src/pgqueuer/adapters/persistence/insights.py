@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from pgqueuer.adapters.persistence import calls
 from pgqueuer.adapters.persistence.rows import read_jobs
 from pgqueuer.adapters.persistence.statistics import LogFolding
 from pgqueuer.adapters.persistence.validation import as_models
@@ -74,18 +75,15 @@ class InsightQueries(LogFolding):
 
     async def queue_job_by_id(self, job_id: JobId) -> Job | None:
         """The job while it is queued, picked or held; None once it has left the queue."""
-        jobs = read_jobs(await self._fetch("insight_job", job_id))
-        return jobs[0] if jobs else None
+        return await self._send(calls.queue_job_by_id(job_id))
 
     async def list_failed_jobs(self, limit: int = 100, order: SortOrder = "DESC") -> list[Job]:
         """Held jobs by their creation, newest first unless `order` is ASC."""
-        if order not in ("ASC", "DESC"):
-            raise ValueError(f"order must be 'ASC' or 'DESC', got {order!r}")
-        return read_jobs(await self._fetch("insight_failed_jobs", limit, order))
+        return await self._send(calls.list_failed_jobs(limit, order))
 
     async def job_log_history(self, job_id: JobId, limit: int = 100) -> list[Log]:
         """The newest transitions of a job, newest first."""
-        return as_models(Log, await self._fetch("insight_job_history", job_id, limit))
+        return await self._send(calls.job_log_history(job_id, limit))
 
     async def schema_info(self) -> list[TableInfo]:
         """The tables of the installation that exist, by name."""

@@ -1,4 +1,4 @@
-"""`Queries` and `SyncQueries`: the queue in PostgreSQL."""
+"""`Queries`: the queue in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Self, overload
 
-from pgqueuer.adapters.persistence import sqlstate
+from pgqueuer.adapters.persistence import calls, sqlstate
 from pgqueuer.adapters.persistence.bulk import BulkQueries
-from pgqueuer.adapters.persistence.enqueue import duplicates_named, plan_enqueue
+from pgqueuer.adapters.persistence.enqueue import plan_enqueue
 from pgqueuer.adapters.persistence.insights import InsightQueries
 from pgqueuer.adapters.persistence.jobs import JobQueries
 from pgqueuer.adapters.persistence.qb import (
@@ -16,14 +16,12 @@ from pgqueuer.adapters.persistence.qb import (
     QueryQueueBuilder,
     QuerySchedulerBuilder,
 )
-from pgqueuer.adapters.persistence.query_helpers import cell
 from pgqueuer.adapters.persistence.schedules import ScheduleQueries
 from pgqueuer.adapters.persistence.schema_manager import SchemaManager
-from pgqueuer.adapters.persistence.sqltext import Statements
 from pgqueuer.adapters.persistence.statistics import StatisticsQueries
+from pgqueuer.adapters.persistence.sync_queries import SyncQueries
 from pgqueuer.core.tracing import TracerGuard
 from pgqueuer.domain import events
-from pgqueuer.domain.models import QueueStatistics
 from pgqueuer.domain.settings import DBSettings
 from pgqueuer.domain.types import (
     Channel,
@@ -37,7 +35,7 @@ from pgqueuer.domain.types import (
     Payloads,
     Priorities,
 )
-from pgqueuer.ports.driver import Driver, SyncDriver
+from pgqueuer.ports.driver import Driver
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 from pgqueuer.ports.tracing import TracingProtocol
 
@@ -169,7 +167,7 @@ class Queries(
 
         Raises ValueError or TypeError that names the argument, before anything is sent.
         """
-        call = plan_enqueue(
+        planned = plan_enqueue(
             self.settings,
             self._tracer_guard,
             entrypoint,
@@ -180,11 +178,7 @@ class Queries(
             headers,
             on_conflict,
         )
-        if not call.params:
-            return []
-        with call.duplicates_named():
-            rows = await self._fetch(call.statement, *call.args)
-        return call.read(rows)
+        return await self._send(planned.call)
 
     async def clear_queue(self, entrypoint: str | list[str] | None = None) -> None:
         """Delete the jobs of these entrypoints, with a log row each; None truncates, without."""
@@ -201,10 +195,7 @@ class Queries(
 
     async def cancel_jobs(self, ids: list[JobId]) -> int:
         """As `mark_job_as_cancelled`; return the number of jobs that were there."""
-        changed = events.table_changed(self.settings.channel, self.settings.queue_table, "delete")
-        messages = [*events.cancellations(self.settings.channel, ids), changed]
-        canceled = cell(await self._fetch("cancel", ids, messages), "canceled")
-        return canceled if isinstance(canceled, int) else 0
+        return await self._send(calls.cancel_jobs(self.settings, ids))
 
     async def requeue_jobs(self, ids: list[JobId]) -> None:
         """Put held jobs back to the queue as if they were new; others are left alone."""
@@ -215,11 +206,7 @@ class Queries(
 
         Raises DuplicateJobError, and changes nothing, if an active job holds the dedupe key of one.
         """
-        message = events.table_changed(self.settings.channel, self.settings.queue_table, "update")
-        with duplicates_named([None]):
-            rows = await self._fetch("requeue_failed", ids, message)
-        requeued = cell(rows, "requeued")
-        return requeued if isinstance(requeued, int) else 0
+        return await self._send(calls.requeue_failed(self.settings, ids))
 
     async def notify_job_cancellation(self, ids: list[JobId]) -> None:
         """Ask the handlers that run these jobs to stop; the queue is left as it is."""
@@ -234,59 +221,3 @@ class Queries(
     async def notify_work(self) -> None:
         """Tell idle workers that there may be something to claim."""
         await self.driver.notify(self.settings.channel, self._changed_message())
-
-
-@dataclass
-class SyncQueries:
-    """The producer's side for code without an event loop, over one synchronous driver."""
-
-    driver: SyncDriver
-    qbq: QueryQueueBuilder = field(default_factory=QueryQueueBuilder)
-    tracer: TracingProtocol | None = None
-
-    @property
-    def settings(self) -> DBSettings:
-        """The names of the database objects."""
-        return self.qbq.settings
-
-    @cached_property
-    def _statements(self) -> Statements:
-        return Statements(self.settings)
-
-    @cached_property
-    def _tracer_guard(self) -> TracerGuard:
-        return TracerGuard(self.tracer)
-
-    def enqueue(
-        self,
-        entrypoint: Entrypoints,
-        payload: Payloads,
-        priority: Priorities = 0,
-        execute_after: Delays = None,
-        dedupe_key: DedupeKeys = None,
-        headers: HeaderSets = None,
-        *,
-        on_conflict: OnConflict = "raise",
-    ) -> list[JobId] | list[JobId | None]:
-        """Insert jobs and return their ids in input order; the same contract as `Queries`."""
-        call = plan_enqueue(
-            self.settings,
-            self._tracer_guard,
-            entrypoint,
-            payload,
-            priority,
-            execute_after,
-            dedupe_key,
-            headers,
-            on_conflict,
-        )
-        if not call.params:
-            return []
-        with call.duplicates_named():
-            rows = self.driver.fetch(self._statements[call.statement], *call.args)
-        return call.read(rows)
-
-    def queue_size(self) -> list[QueueStatistics]:
-        """How many jobs there are, by entrypoint, priority and status."""
-        rows = self.driver.fetch(self._statements["statistics_queue_size"])
-        return [QueueStatistics.model_validate(row) for row in rows]

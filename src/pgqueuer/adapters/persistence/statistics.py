@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from pgqueuer.adapters.persistence import calls
 from pgqueuer.adapters.persistence.base import StatementRunner
 from pgqueuer.adapters.persistence.query_helpers import cell
 from pgqueuer.adapters.persistence.validation import as_models
@@ -35,7 +36,7 @@ class StatisticsQueries(LogFolding):
 
     async def queue_size(self) -> list[QueueStatistics]:
         """How many jobs there are, by entrypoint, priority and status."""
-        return as_models(QueueStatistics, await self._fetch("statistics_queue_size"))
+        return await self._send(calls.queue_size())
 
     async def queue_log(self) -> list[Log]:
         """Every transition that the log remembers, oldest first; one row each in memory."""
@@ -43,9 +44,7 @@ class StatisticsQueries(LogFolding):
 
     async def job_status(self, ids: list[JobId]) -> list[JobStatusRow]:
         """The newest status of each of these jobs; ids that the log does not know are left out."""
-        if not ids:
-            return []
-        return as_models(JobStatusRow, await self._fetch("log_job_status", list(ids)))
+        return await self._send(calls.job_status(ids))
 
     async def aggregate_logs(self) -> None:
         """Fold the log into the statistics; nothing while another caller of this is at it."""
