@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import uuid
+from datetime import datetime
 
 import psycopg
 import pytest
@@ -175,6 +176,34 @@ def test_dashboard_shows_what_happened_once(queue_dsn):
     assert outcome.code == 0
     assert "Priority" in outcome.stdout
     assert "mail" in outcome.stdout
+
+
+def test_dashboard_as_json(queue_dsn):
+    assert pgq("dashboard", "--json", dsn=queue_dsn).stdout == "[]\n"
+    assert pgq("queue", "mail", dsn=queue_dsn).code == 0
+    outcome = pgq("dashboard", "--json", dsn=queue_dsn)
+    assert outcome.code == 0
+    (found,) = json.loads(outcome.stdout)
+    assert (found["entrypoint"], found["status"], found["count"]) == ("mail", "queued", 1)
+    assert datetime.fromisoformat(found["created"]).tzinfo is not None
+
+
+def test_dashboard_as_json_with_an_interval_prints_an_array_a_line(queue_dsn):
+    with pgq_running("dashboard", "--json", "-i", "0.05", dsn=queue_dsn) as dashboard:
+        assert dashboard.wait_for("[]", count=3) == "[]"
+        dashboard.signal(signal.SIGINT)
+        assert dashboard.wait() == 130
+
+
+def test_schedules_as_json(queue_dsn):
+    assert pgq("schedules", "--json", dsn=queue_dsn).stdout == "[]\n"
+    rows(
+        queue_dsn,
+        "INSERT INTO pgqueuer_schedules (expression, entrypoint) VALUES ('1 * * * *', 'tock')",
+    )
+    (found,) = json.loads(pgq("schedules", "--json", dsn=queue_dsn).stdout)
+    assert (found["expression"], found["entrypoint"]) == ("1 * * * *", "tock")
+    assert datetime.fromisoformat(found["next_run"]).tzinfo is not None
 
 
 def test_dashboard_with_an_interval_goes_on(queue_dsn):

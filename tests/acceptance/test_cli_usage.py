@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 
@@ -250,21 +252,87 @@ def test_no_plugins_leaves_the_bundled_ones(site):
     assert pgq("--no-plugins", "greet", env=environment).code == 2
 
 
-def test_completion_is_for_the_name_of_the_script():
-    outcome = pgq(env={"_PGQ_COMPLETE": "zsh_source"})
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_the_script_of_each_shell(shell):
+    outcome = pgq("completion", shell)
     assert outcome.code == 0
-    assert "compdef _pgq_completion pgq" in outcome.stdout
+    assert f"_PGQ_COMPLETE={shell}_complete" in outcome.stdout
+    assert "_pgq_completion" in outcome.stdout
 
 
-def test_completion_knows_the_commands_and_their_options():
-    for words, expected in (("pgq requ", "requeue"), ("pgq run --shutdown-t", "--shutdown-time")):
-        *_, last = words.split()
-        outcome = pgq(
-            env={
-                "_PGQ_COMPLETE": "zsh_complete",
-                "COMP_WORDS": words,
-                "COMP_CWORD": str(len(words.split()) - 1),
-            }
-        )
-        assert last in outcome.stdout
-        assert expected in outcome.stdout
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["pgq", "requ"], "requeue"),
+        (["pgq", "run", "--shutdown-t"], "--shutdown-timeout"),
+        (["pgq", "sql", "dura"], "durability"),
+        (["pgq", "completion", "f"], "fish"),
+    ],
+)
+def test_bash_completes_commands_options_and_values(words, expected, tmp_path):
+    (tmp_path / "pgq").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pgqueuer "$@"\n')
+    (tmp_path / "pgq").chmod(0o755)
+    script = (
+        'eval "$(pgq completion bash)"\n'
+        "complete -p pgq >/dev/null || exit 1\n"
+        f"COMP_WORDS=({' '.join(words)}) COMP_CWORD={len(words) - 1}\n"
+        "_pgq_completion pgq\n"
+        'printf "%s\\n" "${COMPREPLY[@]}"\n'
+    )
+    extra = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "--norc", "-c", script],
+        capture_output=True,
+        text=True,
+        env=environment(None, extra),
+        check=True,
+    )
+    assert expected in done.stdout.split()
+
+
+def test_completion_offers_what_the_help_shows():
+    outcome = pgq(
+        env={"_PGQ_COMPLETE": "zsh_complete", "COMP_WORDS": "pgq backlog --", "COMP_CWORD": "2"}
+    )
+    assert "--json" in outcome.stdout
+    assert "--pg-dsn" not in outcome.stdout
+
+
+def test_global_options_may_stand_after_the_command():
+    before = pgq("--prefix", "p_", "--schema", "s", "sql", "install")
+    after = pgq("sql", "install", "--prefix", "p_", "--schema", "s")
+    assert before.code == after.code == 0
+    assert before.stdout == after.stdout
+    assert "prefix='p_'" in after.stdout
+
+
+def test_an_option_after_the_command_beats_the_one_before_it():
+    outcome = pgq("--prefix", "p_", "sql", "install", "--prefix", "q_")
+    assert "prefix='q_'" in outcome.stdout
+
+
+def test_the_connection_string_may_stand_after_the_command(queue_dsn):
+    outcome = pgq("--pg-dsn", NO_SERVER, "backlog", "--json", "--pg-dsn", queue_dsn)
+    assert (outcome.code, outcome.stdout) == (0, "[]\n")
+    shown = pgq("backlog", "--pg-dsn", NO_SERVER, "--log-level", "debug")
+    assert shown.code == 1
+    assert "Traceback" in shown.stderr
+
+
+def test_what_follows_the_dashes_of_run_is_the_factorys(tmp_path):
+    outcome = pgq("run", "nosuch:make", "--", "--prefix", "no prefix!", cwd=tmp_path)
+    assert "There is no module 'nosuch'" in outcome.stderr
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+def test_a_reader_that_goes_away_is_no_error():
+    script = f'"{sys.executable}" -m pgqueuer sql install | head -n 1 >/dev/null'
+    done = subprocess.run(
+        ["bash", "-c", script],
+        capture_output=True,
+        text=True,
+        env=environment(None, None),
+        check=True,
+    )
+    assert done.stderr == ""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -22,8 +23,17 @@ __all__ = ["AppConfig", "OnConflictChoice", "VerifyMode", "app", "asyncio_run", 
 
 T = TypeVar("T")
 COMPLETE = "_PGQ_COMPLETE"
-OFFLINE = frozenset({"embedded", "plugins", "sql"})
+OFFLINE = frozenset({"completion", "embedded", "plugins", "sql"})
 """Commands that connect to nothing, so that no server is started for them."""
+EXPORTED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "prefix": ("PGQUEUER_PREFIX",),
+        "schema": ("PGQUEUER_SCHEMA",),
+        "driver": ("PGQUEUER_DRIVER",),
+        "pg_dsn": ("PGDSN", "PGQUEUER_DSN"),
+    }
+)
+"""The variables that hand a global option on."""
 
 
 class App(click.Group):
@@ -134,12 +144,16 @@ def _show_version(ctx: click.Context) -> None:
 
 def _export(ctx: click.Context, config: AppConfig) -> None:
     """Hand the options on through the environment, where factories and drivers look."""
-    _set("PGQUEUER_PREFIX", config.prefix)
-    _set("PGQUEUER_SCHEMA", config.schema)
-    _set("PGQUEUER_DRIVER", config.driver)
+    for name in ("prefix", "schema", "driver"):
+        export(name, getattr(config, name))
     if _is_typed(ctx, "pg_dsn"):
-        _set("PGDSN", config.pg_dsn)
-        _set("PGQUEUER_DSN", config.pg_dsn)
+        export("pg_dsn", config.pg_dsn)
+
+
+def export(name: str, value: str | None) -> None:
+    """Put the value of a global option where factories and drivers look; None changes nothing."""
+    for variable in EXPORTED.get(name, ()):
+        _set(variable, value)
     # What was not imported has nothing cached, and the import would slow down every --help.
     if (settings := sys.modules.get("pgqueuer.domain.settings")) is not None:
         settings.db_settings.cache_clear()

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import click
 
+from pgqueuer.adapters.cli.trailing import accept_global_options
+
 
 class LazyCommand(NamedTuple):
     """A command that is not imported yet; `summary` is what `pgq --help` shows."""
@@ -22,7 +24,7 @@ class LazyCommand(NamedTuple):
         command = getattr(import_module(f"pgqueuer.adapters.cli.{self.module}"), self.attribute)
         if not isinstance(command, click.Command):
             raise TypeError(f"{self.module}:{self.attribute} is not a click command")
-        return command
+        return accept_global_options(command)
 
 
 BUILT_IN: Mapping[str, LazyCommand] = MappingProxyType(
@@ -45,6 +47,7 @@ BUILT_IN: Mapping[str, LazyCommand] = MappingProxyType(
         "stale": LazyCommand("report_cmd", "stale", "Show picked jobs whose worker is silent."),
         "schedules": LazyCommand("report_cmd", "schedules", "Show or remove schedules."),
         "plugins": LazyCommand("plugins_cmd", "plugins", "List and check plugins."),
+        "completion": LazyCommand("completion_cmd", "completion", "Complete pgq in a shell."),
         "embedded": LazyCommand("embedded_cmd", "embedded", "Run a PostgreSQL of your own."),
     }
 )

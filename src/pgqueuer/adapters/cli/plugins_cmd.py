@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import click
 
+from pgqueuer.adapters.cli.tables import json_option, show_json_objects, show_table
 from pgqueuer.plugins.checks import find_fault
 from pgqueuer.plugins.plugin import Capability, Plugin
 from pgqueuer.plugins.registry import PluginRegistry, installed_plugins
+
+HEADERS = ("plugin", "distribution", "version", "status", "provides", "error")
 
 
 @click.group()
@@ -20,12 +21,15 @@ def plugins() -> None:
 
 
 @plugins.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array of objects.")
+@json_option
 @click.pass_context
 def list_plugins(ctx: click.Context, as_json: bool) -> None:
     """List plugins, their distributions and what they provide."""
     rows = [row(plugin) for plugin in registry_of(ctx).plugins]
-    click.echo(json.dumps(rows, indent=2) if as_json else table(rows))
+    if as_json:
+        show_json_objects(rows)
+    else:
+        show_table(HEADERS, [[cell(value) for value in columns.values()] for columns in rows])
 
 
 @plugins.command("check")
@@ -66,16 +70,6 @@ def row(plugin: Plugin) -> dict[str, object]:
         "provides": list(plugin.provides),
         "error": plugin.error,
     }
-
-
-def table(rows: list[dict[str, object]]) -> str:
-    """The rows for people."""
-    from tabulate import tabulate  # noqa: PLC0415 - not needed for JSON
-
-    style = os.environ.get("PGQUEUER_TABLEFMT") or os.environ.get("TABLEFMT") or "pretty"
-    cells = [[cell(value) for value in columns.values()] for columns in rows]
-    headers = ["plugin", "distribution", "version", "status", "provides", "error"]
-    return tabulate(cells, headers=headers, tablefmt=style, disable_numparse=True)
 
 
 def cell(value: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import timedelta
 
 import click
@@ -11,7 +11,7 @@ import click
 from pgqueuer.adapters.cli.connection import with_queries
 from pgqueuer.adapters.cli.failures import UserError
 from pgqueuer.adapters.cli.options import Seconds
-from pgqueuer.adapters.cli.tables import json_option, limit_option, show_json, show_table
+from pgqueuer.adapters.cli.tables import json_option, limit_option, show_models
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.domain.models import LogStatistics, Schedule
 from pgqueuer.domain.types import CronEntrypoint, ScheduleId
@@ -27,15 +27,17 @@ DAY = 86_400
     help="Refresh every so many seconds, until interrupted.",
 )
 @limit_option(25, "rows")
+@json_option
 @click.pass_context
-def dashboard(ctx: click.Context, interval: timedelta | None, limit: int) -> None:
+def dashboard(ctx: click.Context, interval: timedelta | None, limit: int, as_json: bool) -> None:
     """Show what happened to jobs lately, newest first."""
 
     async def watch(queries: Queries) -> None:
         while True:
             rows = await queries.log_statistics(limit)
-            click.clear()
-            _show_statistics(rows)
+            if not as_json:
+                click.clear()
+            _show_statistics(rows, as_json)
             if interval is None:
                 return
             await asyncio.sleep(interval.total_seconds())
@@ -43,10 +45,12 @@ def dashboard(ctx: click.Context, interval: timedelta | None, limit: int) -> Non
     with_queries(ctx, watch)
 
 
-def _show_statistics(rows: Iterable[LogStatistics]) -> None:
-    show_table(
+def _show_statistics(rows: Sequence[LogStatistics], as_json: bool) -> None:
+    show_models(
+        rows,
         ["Created", "Count", "Entrypoint", "Status", "Priority"],
-        [[row.created, row.count, row.entrypoint, row.status, row.priority] for row in rows],
+        lambda row: [row.created, row.count, row.entrypoint, row.status, row.priority],
+        as_json=as_json,
     )
 
 
@@ -56,24 +60,19 @@ def _show_statistics(rows: Iterable[LogStatistics]) -> None:
 def backlog(ctx: click.Context, as_json: bool) -> None:
     """Show how many jobs are queued by entrypoint and since when; deferred ones count too."""
     rows = with_queries(ctx, lambda queries: queries.queue_age())
-    if as_json:
-        show_json(rows)
-    elif rows:
-        show_table(
-            ["Entrypoint", "Queued", "Oldest created", "Oldest age (s)", "Average age (s)"],
-            [
-                [
-                    row.entrypoint,
-                    row.queued_count,
-                    row.oldest_created,
-                    f"{row.oldest_age_seconds:.1f}",
-                    f"{row.avg_age_seconds:.1f}",
-                ]
-                for row in rows
-            ],
-        )
-    else:
-        click.echo("No queued jobs.")
+    show_models(
+        rows,
+        ["Entrypoint", "Queued", "Oldest created", "Oldest age (s)", "Average age (s)"],
+        lambda row: [
+            row.entrypoint,
+            row.queued_count,
+            row.oldest_created,
+            f"{row.oldest_age_seconds:.1f}",
+            f"{row.avg_age_seconds:.1f}",
+        ],
+        as_json=as_json,
+        empty="No queued jobs.",
+    )
 
 
 @click.command()
@@ -82,24 +81,19 @@ def backlog(ctx: click.Context, as_json: bool) -> None:
 def workers(ctx: click.Context, as_json: bool) -> None:
     """Show the workers that hold picked jobs."""
     rows = with_queries(ctx, lambda queries: queries.active_workers())
-    if as_json:
-        show_json(rows)
-    elif rows:
-        show_table(
-            ["Queue manager", "Picked jobs", "Oldest heartbeat", "Newest heartbeat", "Entrypoints"],
-            [
-                [
-                    row.queue_manager_id,
-                    row.active_jobs,
-                    row.oldest_heartbeat,
-                    row.newest_heartbeat,
-                    ", ".join(row.entrypoints),
-                ]
-                for row in rows
-            ],
-        )
-    else:
-        click.echo("No workers are holding picked jobs.")
+    show_models(
+        rows,
+        ["Queue manager", "Picked jobs", "Oldest heartbeat", "Newest heartbeat", "Entrypoints"],
+        lambda row: [
+            row.queue_manager_id,
+            row.active_jobs,
+            row.oldest_heartbeat,
+            row.newest_heartbeat,
+            ", ".join(row.entrypoints),
+        ],
+        as_json=as_json,
+        empty="No workers are holding picked jobs.",
+    )
 
 
 @click.command()
@@ -117,24 +111,19 @@ def workers(ctx: click.Context, as_json: bool) -> None:
 def stale(ctx: click.Context, threshold: timedelta, limit: int, as_json: bool) -> None:
     """Show picked jobs whose worker has been silent, the longest first."""
     rows = with_queries(ctx, lambda queries: queries.stale_jobs(threshold, limit))
-    if as_json:
-        show_json(rows)
-    elif rows:
-        show_table(
-            ["ID", "Entrypoint", "Queue manager", "Heartbeat", "Seconds since heartbeat"],
-            [
-                [
-                    row.id,
-                    row.entrypoint,
-                    row.queue_manager_id,
-                    row.heartbeat,
-                    f"{row.seconds_since_heartbeat:.1f}",
-                ]
-                for row in rows
-            ],
-        )
-    else:
-        click.echo("No stale jobs.")
+    show_models(
+        rows,
+        ["ID", "Entrypoint", "Queue manager", "Heartbeat", "Seconds since heartbeat"],
+        lambda row: [
+            row.id,
+            row.entrypoint,
+            row.queue_manager_id,
+            row.heartbeat,
+            f"{row.seconds_since_heartbeat:.1f}",
+        ],
+        as_json=as_json,
+        empty="No stale jobs.",
+    )
 
 
 @click.command()
@@ -145,8 +134,9 @@ def stale(ctx: click.Context, threshold: timedelta, limit: int, as_json: bool) -
     metavar="ID|ENTRYPOINT",
     help="Remove a schedule by its id, or all of an entrypoint; repeatable.",
 )
+@json_option
 @click.pass_context
-def schedules(ctx: click.Context, remove: tuple[str, ...]) -> None:
+def schedules(ctx: click.Context, remove: tuple[str, ...], as_json: bool) -> None:
     """Show the schedules, after removing those that were asked for."""
 
     async def remove_and_list(queries: Queries) -> tuple[list[str], list[Schedule]]:
@@ -160,13 +150,14 @@ def schedules(ctx: click.Context, remove: tuple[str, ...]) -> None:
         return [name for name in remove if name not in known], await queries.peek_schedule()
 
     unknown, rows = with_queries(ctx, remove_and_list)
-    _show_schedules(rows)
+    _show_schedules(rows, as_json)
     if unknown:
         raise UserError(f"There is no schedule {', '.join(map(repr, unknown))}; check the table")
 
 
-def _show_schedules(rows: Iterable[Schedule]) -> None:
-    show_table(
+def _show_schedules(rows: Sequence[Schedule], as_json: bool) -> None:
+    show_models(
+        rows,
         [
             "ID",
             "Expression",
@@ -178,18 +169,16 @@ def _show_schedules(rows: Iterable[Schedule]) -> None:
             "Status",
             "Entrypoint",
         ],
-        [
-            [
-                row.id,
-                row.expression,
-                row.heartbeat,
-                row.created,
-                row.updated,
-                row.next_run,
-                row.last_run,
-                row.status,
-                row.entrypoint,
-            ]
-            for row in rows
+        lambda row: [
+            row.id,
+            row.expression,
+            row.heartbeat,
+            row.created,
+            row.updated,
+            row.next_run,
+            row.last_run,
+            row.status,
+            row.entrypoint,
         ],
+        as_json=as_json,
     )

@@ -33,6 +33,26 @@ def limit_option(default: int, what: str) -> Callable[[Command], Command]:
     )
 
 
+def show_models(
+    models: Sequence[BaseModel],
+    headers: Sequence[str],
+    row: Callable[[Any], Sequence[object]],
+    *,
+    as_json: bool,
+    empty: str | None = None,
+) -> None:
+    """Print `models` as one JSON array, or as a table with one `row` each.
+
+    `empty` is what people read when there is nothing; without it they get the bare headers.
+    """
+    if as_json:
+        show_json(models)
+    elif models or empty is None:
+        show_table(headers, [row(model) for model in models])
+    else:
+        click.echo(empty)
+
+
 def show_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table in the format of PGQUEUER_TABLEFMT, else TABLEFMT, else "pretty"."""
     from tabulate import tabulate  # noqa: PLC0415 - only for output
