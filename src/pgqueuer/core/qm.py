@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar, get_args
 
+from pgqueuer.core.buffers import JobStatusLogBuffer
 from pgqueuer.core.deadline import check_timeout, within
 from pgqueuer.core.executors import (
     AbstractEntrypointExecutor,
@@ -23,6 +24,7 @@ from pgqueuer.core.executors import (
 from pgqueuer.core.logconfig import logger
 from pgqueuer.core.structure import verify_queue_structure
 from pgqueuer.core.tracing import TracerGuard
+from pgqueuer.core.worker.dispatch import failure_record
 from pgqueuer.core.worker.history import aggregate_regularly
 from pgqueuer.core.worker.listener import QueueListener, check_listener
 from pgqueuer.core.worker.options import RunOptions
@@ -219,6 +221,30 @@ class QueueManager:
                 return
             for job in jobs:
                 yield job
+
+    async def log_failure(
+        self,
+        job: Job,
+        executor: AbstractEntrypointExecutor,
+        exc: BaseException,
+        jbuff: JobStatusLogBuffer,
+    ) -> None:
+        """Add the end of a failed job to `jbuff`, to be parked or deleted as `executor` says.
+
+        For workers of your own around `fetch_jobs`; `run` does not use it.
+        """
+        hold = executor.parameters.on_failure == "hold"
+        record = failure_record(job, exc, {"entrypoint": job.entrypoint})
+        await jbuff.add((job, "failed" if hold else "exception", record))
+
+    def forget_job(self, job_id: JobId, context: Context, task: asyncio.Task[object]) -> None:
+        """Drop `context` once `task`, which ran the job, is done.
+
+        A context that a later delivery of the job put in its place stays. For workers of your own
+        around `fetch_jobs`; `run` does not use it.
+        """
+        if task.done() and self.job_context.get(job_id) is context:
+            del self.job_context[job_id]
 
     async def run(
         self,

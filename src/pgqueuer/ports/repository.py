@@ -145,6 +145,18 @@ class QueueRepositoryPort(JobStore, Protocol):
         on_conflict: OnConflict,
     ) -> list[JobId | None]: ...
 
+    async def enqueue(
+        self,
+        entrypoint: Entrypoints,
+        payload: Payloads,
+        priority: Priorities = 0,
+        execute_after: Delays = None,
+        dedupe_key: DedupeKeys = None,
+        headers: HeaderSets = None,
+        *,
+        on_conflict: OnConflict = "raise",
+    ) -> list[JobId] | list[JobId | None]: ...
+
     async def log_jobs(
         self, job_status: list[tuple[Job, JOB_STATUS, TracebackRecord | None]]
     ) -> None: ...

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Self, overload
 
-from pgqueuer.adapters.persistence import calls, sqlstate
+from pgqueuer.adapters.persistence import calls
 from pgqueuer.adapters.persistence.bulk import BulkQueries
 from pgqueuer.adapters.persistence.enqueue import plan_enqueue
 from pgqueuer.adapters.persistence.insights import InsightQueries
@@ -18,6 +18,7 @@ from pgqueuer.adapters.persistence.qb import (
 )
 from pgqueuer.adapters.persistence.schedules import ScheduleQueries
 from pgqueuer.adapters.persistence.schema_manager import SchemaManager
+from pgqueuer.adapters.persistence.sqlstate import is_unique_violation
 from pgqueuer.adapters.persistence.statistics import StatisticsQueries
 from pgqueuer.adapters.persistence.sync_queries import SyncQueries
 from pgqueuer.core.tracing import TracerGuard
@@ -44,11 +45,6 @@ if TYPE_CHECKING:
     import psycopg
 
 __all__ = ["EntrypointExecutionParameter", "Queries", "SyncQueries", "is_unique_violation"]
-
-
-def is_unique_violation(exc: BaseException) -> bool:
-    """Whether the database refused a row that another one excludes, told from the SQLSTATE."""
-    return sqlstate.is_unique_violation(exc)
 
 
 @dataclass

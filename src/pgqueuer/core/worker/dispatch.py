@@ -84,7 +84,7 @@ class Dispatcher:
             exc_info=error,
         )
         hold = getattr(self._executors[job.entrypoint].parameters, "on_failure", "delete") == "hold"
-        record = _record(job, error, {"entrypoint": job.entrypoint})
+        record = failure_record(job, error, {"entrypoint": job.entrypoint})
         return _settlement(job, "failed" if hold else "exception", record)
 
     def _retried(self, job: Job, error: BaseException, request: RetryRequested) -> Settlement:
@@ -102,7 +102,7 @@ class Dispatcher:
             "reason": request.reason,
         }
         return Settlement(
-            job.id, job.queue_manager_id, "queued", _record(job, error, about), request.delay
+            job.id, job.queue_manager_id, "queued", failure_record(job, error, about), request.delay
         )
 
     def _ended(self, task: asyncio.Task[Settlement]) -> None:
@@ -150,7 +150,7 @@ def _settlement(job: Job, status: JOB_STATUS, record: TracebackRecord | None = N
     return Settlement(job.id, job.queue_manager_id, status, record)
 
 
-def _record(job: Job, error: BaseException, about: dict[str, object]) -> TracebackRecord:
+def failure_record(job: Job, error: BaseException, about: dict[str, object]) -> TracebackRecord:
     """What is known of the failure; an exception whose text can not be made fails no further."""
     try:
         return TracebackRecord.from_exception(error, job.id, about)
