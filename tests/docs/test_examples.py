@@ -129,6 +129,20 @@ async def test_dedupe_keys(queries: Queries) -> None:
     assert job.priority == 50
 
 
+async def test_history_is_deleted_by_age(
+    pool: asyncpg.Pool, queries: Queries, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await pool.execute(
+        "INSERT INTO pgqueuer_log (created, job_id, status, priority, entrypoint)"
+        " SELECT now() - days * interval '1 day', days, 'successful', 0, 'mail'"
+        " FROM unnest('{100,60,1}'::int[]) AS days"
+    )
+    module = example("retention")
+    assert await module.keeping_a_quarter(AsyncpgPoolDriver(pool)).prune_log() == 1
+    assert await module.delete_all_but_a_week(queries) == 1
+    assert capsys.readouterr().out.splitlines() == ["1"]
+
+
 async def test_a_stream_of_jobs(queries: Queries, capsys: pytest.CaptureFixture[str]) -> None:
     assert await example("enqueue").a_million(queries, 12_000) == 12_000
     assert capsys.readouterr().out.splitlines() == ["5,000 jobs", "10,000 jobs", "12,000 jobs"]

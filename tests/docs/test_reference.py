@@ -63,6 +63,8 @@ def entry(section: str, name: str) -> str:
 def shown(default: object) -> str:
     """A default as the reference writes it."""
     match default:
+        case timedelta(seconds=0, microseconds=0, days=days) if days:
+            return f"{days} days"
         case timedelta():
             return f"{default.total_seconds():g} s"
         case Enum():

@@ -22,6 +22,7 @@ from pgqueuer.core.executors import (
     wants_context,
 )
 from pgqueuer.core.logconfig import logger
+from pgqueuer.core.retention import prune_regularly
 from pgqueuer.core.structure import verify_queue_structure
 from pgqueuer.core.tracing import TracerGuard
 from pgqueuer.core.worker.dispatch import failure_record
@@ -299,7 +300,11 @@ class QueueManager:
         )
         names = ", ".join(self.entrypoint_registry) or "no entrypoint"
         logger.info("Worker %s serves %s", self.queue_manager_id, names)
-        await Worker(parts, options, wakeup).run(listener, self._aggregation(options))
+        await Worker(parts, options, wakeup).run(
+            listener,
+            self._aggregation(options),
+            prune_regularly(self.queries, self.queries.qbe.settings),
+        )
 
     def _count_settled(self, settled: int) -> None:
         self.jobs_logged += settled

@@ -17,6 +17,8 @@ from typing import Annotated, Self, TypeGuard
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
+from pgqueuer.domain.retention import DAY, RetentionPeriod
+
 IDENTIFIER_BYTES = 63
 """PostgreSQL cuts longer identifiers off, so that two names could become one."""
 
@@ -176,7 +178,7 @@ def prefixed_default(field: str, prefix: str) -> str:
 
 
 class DBSettings(_EnvironmentModel):
-    """Names of everything that the queue owns in the database.
+    """Names of everything that the queue owns in the database, and how long history is kept.
 
     Each name comes from its keyword, else PGQUEUER_<FIELD>, else <FIELD>, else `prefix` and the
     usual name. Names are taken literally, upper case included. Raises ValidationError for names
@@ -207,6 +209,12 @@ class DBSettings(_EnvironmentModel):
     widen_id: bool = Field(default=True, validation_alias=name_env_alias("widen_id"))
     max_payload_bytes: int = Field(
         default=64 * 1024 * 1024, ge=1, validation_alias="PGQUEUER_MAX_PAYLOAD_BYTES"
+    )
+    log_retention: RetentionPeriod = Field(
+        default=30 * DAY, validation_alias="PGQUEUER_LOG_RETENTION"
+    )
+    statistics_retention: RetentionPeriod = Field(
+        default=365 * DAY, validation_alias="PGQUEUER_STATISTICS_RETENTION"
     )
 
     @classmethod

@@ -31,6 +31,7 @@ from pgqueuer.domain.models import (
     ThroughputStats,
     TracebackRecord,
 )
+from pgqueuer.domain.retention import PruneRequest, PruneStep
 from pgqueuer.domain.types import (
     JOB_STATUS,
     Channel,
@@ -311,6 +312,23 @@ class InsightsRepositoryPort(Protocol):
     async def unaggregated_log_count(self) -> int: ...
 
     async def schema_info(self) -> list[TableInfo]: ...
+
+
+@runtime_checkable
+class HistoryPruning(Protocol):
+    """Deleting old history, a batch at a time; workers use it where a store has it."""
+
+    async def prune_log_step(self, request: PruneRequest) -> PruneStep:
+        """Delete old transitions, in one short transaction.
+
+        Those of a job that ended go together, when the newest is old enough; of a job in the queue
+        the newest always stays. What the statistics had not counted yet is counted.
+        """
+        ...
+
+    async def prune_statistics_step(self, request: PruneRequest) -> PruneStep:
+        """Delete old counts, in one short transaction."""
+        ...
 
 
 @runtime_checkable

@@ -19,6 +19,7 @@ Where your store can do more or less than others, say so in the class:
   of what happens at the same time use them. By default it is the same store several times.
 - `has_insights = False`: without the reports of `InsightsRepositoryPort`.
 - `has_schedules = False`: without schedules.
+- `can_prune = False`: without the steps of `HistoryPruning`.
 - `can_spoil_headers = True` with an `async def spoil_headers(self, repository, job_id)` that makes
   the headers of a job something that is no object: rows can be written past the store.
 
@@ -38,6 +39,7 @@ from pgqueuer.testing._repository.leases import LeaseTests
 from pgqueuer.testing._repository.limits import LimitTests
 from pgqueuer.testing._repository.operations import OperationTests
 from pgqueuer.testing._repository.outlook import OutlookTests
+from pgqueuer.testing._repository.pruning import PruningTests
 from pgqueuer.testing._repository.schedules import ScheduleTests
 from pgqueuer.testing._repository.settling import SettlingTests
 from pgqueuer.testing._repository.worker_calls import WorkerCallTests
@@ -56,6 +58,7 @@ class RepositoryConformance(
     WorkerCallTests,
     OperationTests,
     HistoryTests,
+    PruningTests,
     EventTests,
     InsightTests,
     ScheduleTests,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from pydantic import ValidationError
 
@@ -220,3 +222,42 @@ def test_add_prefix_is_deprecated_and_still_works(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PGQUEUER_PREFIX", "acme_")
     with pytest.warns(DeprecationWarning, match="db_settings"):
         assert add_prefix("jobs") == "acme_jobs"
+
+
+@pytest.mark.parametrize("name", ["log_retention", "statistics_retention"])
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("30d", timedelta(days=30)),
+        ("P7D", timedelta(days=7)),
+        ("12:00:00", timedelta(hours=12)),
+        ("3600", timedelta(hours=1)),
+        (timedelta(minutes=1), timedelta(minutes=1)),
+        (90.5, timedelta(seconds=90.5)),
+        ("0", None),
+        (0, None),
+        ("none", None),
+        ("Never", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_retention_is_a_length_of_time_or_for_ever(
+    name: str, given: object, expected: timedelta | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert getattr(DBSettings.model_validate({name: given}), name) == expected
+    if isinstance(given, str):
+        monkeypatch.setenv(f"PGQUEUER_{name.upper()}", given)
+        assert getattr(DBSettings(), name) == expected
+
+
+@pytest.mark.parametrize("given", ["30", "-1", "36501d", timedelta(seconds=59), True])
+def test_a_retention_out_of_range_is_refused(given: object) -> None:
+    with pytest.raises(ValidationError, match="from 1 minute to 36500 days, or 0"):
+        DBSettings.model_validate({"log_retention": given})
+
+
+@pytest.mark.parametrize("given", ["1h", "a month", "nan", "inf", [30]])
+def test_a_retention_that_is_no_length_of_time_says_how_to_write_one(given: object) -> None:
+    with pytest.raises(ValidationError, match=r"days \(30d\)"):
+        DBSettings.model_validate({"log_retention": given})

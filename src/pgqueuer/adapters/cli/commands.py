@@ -40,6 +40,7 @@ BUILT_IN: Mapping[str, LazyCommand] = MappingProxyType(
         "listen": LazyCommand("queue_cmd", "listen", "Print the events of the channel."),
         "failed": LazyCommand("queue_cmd", "failed", "List jobs that are held as failed."),
         "requeue": LazyCommand("queue_cmd", "requeue", "Put failed jobs back to the queue."),
+        "prune": LazyCommand("prune_cmd", "prune", "Delete old history."),
         "run": LazyCommand("run_cmd", "run", "Run a worker."),
         "dashboard": LazyCommand("report_cmd", "dashboard", "Show what happened lately."),
         "backlog": LazyCommand("report_cmd", "backlog", "Show how long jobs have been queued."),

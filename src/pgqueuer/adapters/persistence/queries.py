@@ -11,6 +11,7 @@ from pgqueuer.adapters.persistence.bulk import BulkQueries
 from pgqueuer.adapters.persistence.enqueue import plan_enqueue
 from pgqueuer.adapters.persistence.insights import InsightQueries
 from pgqueuer.adapters.persistence.jobs import JobQueries
+from pgqueuer.adapters.persistence.pruning import PruningQueries
 from pgqueuer.adapters.persistence.qb import (
     QueryBuilderEnvironment,
     QueryQueueBuilder,
@@ -49,7 +50,13 @@ __all__ = ["EntrypointExecutionParameter", "Queries", "SyncQueries", "is_unique_
 
 @dataclass
 class Queries(
-    JobQueries, BulkQueries, StatisticsQueries, ScheduleQueries, InsightQueries, SchemaManager
+    JobQueries,
+    BulkQueries,
+    StatisticsQueries,
+    PruningQueries,
+    ScheduleQueries,
+    InsightQueries,
+    SchemaManager,
 ):
     """Everything that can be done with the queue over one driver.
 

@@ -26,7 +26,7 @@ from pgqueuer.domain.types import (
     QueueEntrypoint,
     QueueManagerId,
 )
-from pgqueuer.ports.repository import InsightsRepositoryPort, RepositoryPort
+from pgqueuer.ports.repository import HistoryPruning, InsightsRepositoryPort, RepositoryPort
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -40,8 +40,8 @@ PATIENCE = 10.0
 """Seconds to wait for what should come at once."""
 
 
-class Store(RepositoryPort, InsightsRepositoryPort, Protocol):
-    """What the suite is run on; the insights only where `has_insights` says so."""
+class Store(RepositoryPort, InsightsRepositoryPort, HistoryPruning, Protocol):
+    """What the suite is run on; insights and pruning only where the class says so."""
 
 
 class RepositoryKit:
@@ -49,6 +49,7 @@ class RepositoryKit:
 
     has_insights = True
     has_schedules = True
+    can_prune = True
     can_spoil_headers = False
 
     @pytest.fixture

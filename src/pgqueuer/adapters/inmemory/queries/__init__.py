@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pgqueuer.adapters.inmemory.queries.history import History
 from pgqueuer.adapters.inmemory.queries.insights import Insights
 from pgqueuer.adapters.inmemory.queries.jobs import Jobs
+from pgqueuer.adapters.inmemory.queries.pruning import Pruning
 from pgqueuer.adapters.inmemory.queries.schedule_table import ScheduleTable
 from pgqueuer.adapters.inmemory.queries.statistics import Statistics, percentile_cont
 from pgqueuer.adapters.inmemory.queries.table import QueueTable
@@ -19,7 +20,7 @@ __all__ = ["InMemoryQueries", "percentile_cont"]
 
 
 @dataclass(eq=False)
-class InMemoryQueries(Jobs, Statistics, Insights):
+class InMemoryQueries(Jobs, Statistics, Pruning, Insights):
     """Behaves as `Queries` does; the jobs live in this object and end with it.
 
     Producers and workers share one object, and one event loop. Seats are counted, so `Job.slot`

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -86,6 +86,12 @@ class History:
     def forget(self, unwanted: Callable[[str], bool]) -> None:
         """Drop the transitions of these entrypoints; those that were counted stay counted."""
         self._keep([entry for entry in self.entries if not unwanted(entry.entrypoint)])
+
+    def drop(self, unwanted: Collection[Entry]) -> None:
+        """Drop these transitions; they stay counted."""
+        self.fold()
+        gone = {id(entry) for entry in unwanted}
+        self._keep([entry for entry in self.entries if id(entry) not in gone])
 
     def clear(self) -> None:
         """Forget everything."""
