@@ -16,8 +16,10 @@ import psycopg
 import pytest
 
 from pgqueuer import AsyncpgPoolDriver, Job, PgQueuer, Queries
+from pgqueuer.adapters.tracing.opentelemetry import OpenTelemetryTracing
 from pgqueuer.core.cron import Cron
 from pgqueuer.domain.models import Schedule, utc_now
+from pgqueuer.ports.tracing import TRACER
 from pgqueuer.types import QueueExecutionMode
 from tests.support.documents import EXAMPLES, Block, blocks, pages
 from tests.support.kernel import until, working
@@ -282,6 +284,12 @@ async def test_a_handler_that_does_its_work_once(pool: asyncpg.Pool, queries: Qu
     await example("handlers").idempotent(pool, job)
     await example("handlers").idempotent(pool, job)
     assert await pool.fetchval("SELECT count(*) FROM payments") == 1
+
+
+async def test_a_tracer_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TRACER, "tracer", None)
+    example("tracing").set_up_tracing()
+    assert isinstance(TRACER.tracer, OpenTelemetryTracing)
 
 
 async def test_a_test_without_a_database() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from types import TracebackType
 
 from pgqueuer.core.logconfig import logger
@@ -90,3 +91,37 @@ class _GuardedSpan:
         except Exception as error:  # foreign code
             if error is not exc:
                 self._guard.report("exit", error)
+
+
+def compose(tracers: Sequence[TracingProtocol]) -> TracingProtocol | None:
+    """One tracer that stands for all of them; None for none.
+
+    The first one surrounds the others. Each is guarded by itself, so that a fault of one leaves
+    the others at work. Headers of the same name are those of the last.
+    """
+    return ComposedTracing(tracers) if len(tracers) > 1 else next(iter(tracers), None)
+
+
+class ComposedTracing:
+    """Several tracers as one; see `compose`."""
+
+    def __init__(self, tracers: Sequence[TracingProtocol]) -> None:
+        self._guards = tuple(TracerGuard(tracer) for tracer in tracers)
+
+    def trace_publish(self, entrypoints: list[str]) -> Generator[dict[str, object], None, None]:
+        """The headers of all tracers, for each entrypoint."""
+        published = [guard.publish(entrypoints) for guard in self._guards]
+        for place in range(len(entrypoints)):
+            merged: dict[str, object] = {}
+            for headers in published:
+                if headers is not None:
+                    merged |= headers[place]
+            yield merged
+
+    @asynccontextmanager
+    async def trace_process(self, job: Job) -> AsyncGenerator[None]:
+        """The spans of all tracers around one run."""
+        async with AsyncExitStack() as stack:
+            for guard in self._guards:
+                await stack.enter_async_context(guard.process(job))
+            yield

@@ -17,6 +17,7 @@ from pgqueuer.domain.errors import DuplicateJobError
 from pgqueuer.domain.models import AnyEvent, Job
 from pgqueuer.domain.settings import db_settings
 from pgqueuer.domain.types import Channel, JobId, OnConflict
+from pgqueuer.plugins.tracers import tracers_of, use_tracers
 from pgqueuer.ports.driver import ConnectionLiveness, Driver
 
 LARGEST_ID = 2**63 - 1
@@ -45,6 +46,7 @@ def queue(
     """Enqueue one job of ENTRYPOINT with the text PAYLOAD."""
     data = None if payload is None else os.fsencode(payload)
     policy: OnConflict = "skip" if on_conflict == OnConflictChoice.skip.value else "raise"
+    use_tracers(tracers_of(os.environ))
 
     async def enqueue(queries: Queries) -> JobId | None:
         try:

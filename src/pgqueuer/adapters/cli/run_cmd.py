@@ -65,6 +65,13 @@ LONGEST = MAX_DURATION.total_seconds()
 @click.option(
     "--shutdown-on-listener-failure", is_flag=True, help="Stop when notifications stop coming."
 )
+@click.option(
+    "--tracer",
+    "tracers",
+    multiple=True,
+    help="Trace jobs with the tracer of this name; repeatable, the first outermost. "
+    "[env var: PGQUEUER_TRACERS, with commas]",
+)
 @click.option("--restart-on-failure", is_flag=True, help="Start again after an error.")
 @click.option(
     "--restart-delay",
@@ -90,6 +97,7 @@ def run(
     restart_on_failure: bool,
     restart_delay: float,
     log_level: str | None,
+    tracers: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Run the worker that FACTORY, as in "package.module:function", yields.
@@ -120,6 +128,7 @@ def run(
             mode=QueueExecutionMode(mode),
             restart_on_failure=restart_on_failure,
             restart_delay=timedelta(seconds=restart_delay if restart_on_failure else 0),
+            tracers=tracers or None,
             **options,
         )
     )

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Mapping,
+    Sequence,
+)
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -24,6 +33,7 @@ from pgqueuer.core.logconfig import logger
 from pgqueuer.core.qm import QueueManager
 from pgqueuer.core.sm import SchedulerManager
 from pgqueuer.domain.types import QueueExecutionMode
+from pgqueuer.plugins.tracers import tracers_of, use_tracers
 
 Manager: TypeAlias = PgQueuer | QueueManager | SchedulerManager
 ManagerFactory: TypeAlias = Callable[[], AbstractAsyncContextManager[Manager]]
@@ -47,6 +57,7 @@ async def run(
     restart_delay: timedelta = timedelta(seconds=5),
     shutdown: asyncio.Event | None = None,
     shutdown_timeout: timedelta | None = None,
+    tracers: Sequence[str] | None = None,
 ) -> None:
     """Run the manager that `factory` yields, as `pgq run` does.
 
@@ -55,7 +66,9 @@ async def run(
     event stops it. A stop lets running jobs end; what still runs after `shutdown_timeout` (None:
     no bound), or at a second signal, goes back to the queue. With `restart_on_failure` an error
     is logged and the factory called again after `restart_delay`; a negative one is a ValueError.
+    The tracers of these names (None: those in PGQUEUER_TRACERS) become that of the process first.
     """
+    use_tracers(tracers_of(os.environ) if tracers is None else tracers)
     await runit(
         load_factory(factory),
         dequeue_timeout=dequeue_timeout,

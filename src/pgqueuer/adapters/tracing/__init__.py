@@ -1,0 +1,1 @@
+"""Tracers of well-known products, one module each; this package exports nothing."""
