@@ -11,14 +11,17 @@ from pgqueuer.ports.driver import Driver, SyncDriver
 if TYPE_CHECKING:
     from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver, AsyncpgPoolDriver
     from pgqueuer.adapters.drivers.psycopg import PsycopgDriver, SyncPsycopgDriver
+    from pgqueuer.adapters.sqlalchemy import SqlAlchemyDriver, SyncSqlAlchemyDriver
 
 __all__ = [
     "AsyncpgDriver",
     "AsyncpgPoolDriver",
     "Driver",
     "PsycopgDriver",
+    "SqlAlchemyDriver",
     "SyncDriver",
     "SyncPsycopgDriver",
+    "SyncSqlAlchemyDriver",
 ]
 
 _HOMES = MappingProxyType(
@@ -26,7 +29,9 @@ _HOMES = MappingProxyType(
         "AsyncpgDriver": "pgqueuer.adapters.drivers.asyncpg",
         "AsyncpgPoolDriver": "pgqueuer.adapters.drivers.asyncpg",
         "PsycopgDriver": "pgqueuer.adapters.drivers.psycopg",
+        "SqlAlchemyDriver": "pgqueuer.adapters.sqlalchemy",
         "SyncPsycopgDriver": "pgqueuer.adapters.drivers.psycopg",
+        "SyncSqlAlchemyDriver": "pgqueuer.adapters.sqlalchemy",
     }
 )
 

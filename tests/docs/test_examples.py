@@ -191,6 +191,29 @@ async def test_a_transaction_that_is_rolled_back_leaves_no_job(
     assert await queries.queue_size() == []
 
 
+async def test_jobs_of_a_sqlalchemy_session(
+    queue_dsn: str, pool: asyncpg.Pool, queries: Queries
+) -> None:
+    pytest.importorskip("sqlalchemy")
+    from sqlalchemy import create_engine
+    from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+    from sqlalchemy.orm import sessionmaker
+
+    module = example("sqlalchemy_sessions")
+    await pool.execute(ORDERS)
+    engine = create_async_engine(queue_dsn.replace("://", "+asyncpg://", 1))
+    shipments = [await module.place_order(async_sessionmaker(engine), "bicycle")]
+    await engine.dispose()
+    sync_engine = create_engine(queue_dsn.replace("://", "+psycopg://", 1))
+    shipments.append(module.place_order_without_asyncio(sessionmaker(sync_engine), "bell"))
+    assert [row.count for row in await queries.queue_size()] == [2]
+    with sync_engine.connect() as connection:
+        module.drop_orders(connection, shipments)
+    sync_engine.dispose()
+    assert await queries.queue_size() == []
+    assert await pool.fetchval("SELECT count(*) FROM orders") == 0
+
+
 async def test_a_handler_with_shared_resources(
     queue_dsn: str, pool: asyncpg.Pool, queries: Queries, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,6 +38,10 @@ def loaded(code: str) -> set[str]:
         ("from pgqueuer import PgQueuer", (*HEAVY, "click", "pgq_plugins", "anyio")),
         ("from pgqueuer import AsyncpgDriver", ("psycopg", "click", "croniter", "pgq_plugins")),
         ("import pgqueuer.db", ("asyncpg", "psycopg")),
+        (
+            "from pgqueuer.db import SqlAlchemyDriver",
+            ("sqlalchemy", "asyncpg", "psycopg", "psycopg2"),
+        ),
         *(
             (
                 f"from pgqueuer.adapters.cli.cli import app; app({arguments!r})",

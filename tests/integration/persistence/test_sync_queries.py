@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from datetime import timedelta
+from importlib import import_module
 
 import psycopg
 import pytest
 
+from pgqueuer.adapters.drivers.borrowed import sync_driver_over
 from pgqueuer.db import SyncPsycopgDriver
 from pgqueuer.errors import DuplicateJobError
 from pgqueuer.queries import Queries, SyncQueries
@@ -24,6 +28,14 @@ def connection(queue_dsn: str) -> Iterator[psycopg.Connection]:
 @pytest.fixture
 def jobs(connection: psycopg.Connection) -> SyncQueries:
     return SyncQueries(SyncPsycopgDriver(connection))
+
+
+@pytest.fixture(params=["psycopg", "psycopg2"])
+def any_jobs(request: pytest.FixtureRequest, queue_dsn: str) -> Iterator[SyncQueries]:
+    """Over a connection of each package, on which every statement commits."""
+    with closing(import_module(request.param).connect(queue_dsn)) as connection:
+        connection.autocommit = True
+        yield SyncQueries(sync_driver_over(connection))
 
 
 @pytest.fixture
@@ -54,8 +66,9 @@ async def park(observer: Queries, job_id: int) -> None:
 
 
 async def test_jobs_are_looked_at_held_requeued_and_canceled(
-    jobs: SyncQueries, observer: Queries
+    any_jobs: SyncQueries, observer: Queries
 ) -> None:
+    jobs = any_jobs
     first, second = jobs.enqueue(["work"] * 2, [b"1", b"2"], headers=[{"k": [1]}, None])
     await park(observer, first)
 
@@ -134,9 +147,37 @@ def test_a_key_that_is_taken_leaves_the_transaction_usable(
     assert sum(row.count for row in jobs.queue_size()) == 2
 
 
-async def test_requeueing_a_job_whose_key_is_held_again_names_the_key(
-    jobs: SyncQueries, observer: Queries
+async def test_everything_that_a_job_can_have_arrives(
+    any_jobs: SyncQueries, observer: Queries
 ) -> None:
+    payloads = [b"", None, bytes(range(256)), b"%s %(p1)s $1 \\ '"]
+    names = ["50%", "$1", "it's", 'a "b" \\ %s']
+    headers = [{"%": "$1"}, None, {"ü": ["\\", "'"]}, {}]
+    ids = any_jobs.enqueue(
+        names,
+        payloads,
+        [-1, 0, 1, 2**31 - 1],
+        [timedelta(days=2, microseconds=1), timedelta(seconds=-1), None, timedelta(0)],
+        ["k%", None, "$2", "'"],
+        headers,
+    )
+    found = [any_jobs.queue_job_by_id(job_id) for job_id in ids]
+    assert found == [await observer.queue_job_by_id(job_id) for job_id in ids]
+    assert [job and (job.entrypoint, job.payload, job.headers) for job in found] == [
+        *zip(names, payloads, headers, strict=True)
+    ]
+    with pytest.raises(DuplicateJobError) as caught:
+        any_jobs.enqueue("work", None, dedupe_key="$2")
+    assert caught.value.dedupe_key == ["$2"]
+    assert any_jobs.enqueue("work", None, 7, dedupe_key="k%", on_conflict="update_priority") == [
+        ids[0]
+    ]
+
+
+async def test_requeueing_a_job_whose_key_is_held_again_names_the_key(
+    any_jobs: SyncQueries, observer: Queries
+) -> None:
+    jobs = any_jobs
     [parked] = jobs.enqueue("work", None, dedupe_key="k")
     await park(observer, parked)
     jobs.enqueue("work", None, dedupe_key="k")

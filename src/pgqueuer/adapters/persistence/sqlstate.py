@@ -12,8 +12,9 @@ DEADLOCK_DETECTED = "40P01"
 
 
 def code_of(exc: BaseException) -> str | None:
-    """The SQLSTATE of `exc`; None when it has none."""
-    return exc.sqlstate if isinstance(exc, SqlStateError) else None
+    """The SQLSTATE of `exc`, which psycopg2 calls `pgcode`; None when it has none."""
+    code = exc.sqlstate if isinstance(exc, SqlStateError) else getattr(exc, "pgcode", None)
+    return code if isinstance(code, str) else None
 
 
 def constraint_of(exc: BaseException) -> str | None:
