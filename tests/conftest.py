@@ -27,7 +27,9 @@ from tests.support.places import memory  # noqa: E402
 from tests.support.postgres import FAST, TestPostgres, connected  # noqa: E402
 
 for variable in list(os.environ):
-    if variable.startswith("PG") and not variable.startswith("PGQUEUER_TEST_"):
+    if variable.startswith("PG") and not variable.startswith(
+        ("PGQUEUER_TEST_", "PGQUEUER_UPDATE_")
+    ):
         del os.environ[variable]
 
 

@@ -48,6 +48,14 @@ DAMAGE = {
     "DROP CONSTRAINT pgqueuer_schedules_expression_entrypoint_key",
     "function body": "CREATE OR REPLACE FUNCTION fn_pgqueuer_changed() RETURNS trigger "
     "LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+    "enqueue function": "DROP FUNCTION pgqueuer_enqueue",
+    "enqueue function's body": "CREATE OR REPLACE FUNCTION pgqueuer_enqueue(entrypoint text, "
+    "payload bytea DEFAULT NULL, priority int DEFAULT 0, delay interval DEFAULT NULL, "
+    "dedupe_key text DEFAULT NULL, headers jsonb DEFAULT NULL, on_conflict text DEFAULT 'raise', "
+    "payload_json jsonb DEFAULT NULL) RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint'",
+    "enqueue function's parameters": "DROP FUNCTION pgqueuer_enqueue; CREATE FUNCTION "
+    "pgqueuer_enqueue(a text, b bytea, c int, d interval, e text, f jsonb, g text, h jsonb) "
+    "RETURNS text LANGUAGE sql AS 'SELECT 1::text'",
     "trigger events": "CREATE OR REPLACE TRIGGER tg_pgqueuer_changed AFTER DELETE ON pgqueuer "
     "FOR EACH ROW EXECUTE FUNCTION fn_pgqueuer_changed()",
     "default": "ALTER TABLE pgqueuer ALTER attempts DROP DEFAULT",

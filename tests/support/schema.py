@@ -51,7 +51,10 @@ JOIN pg_type AS type ON type.oid = label.enumtypid
 WHERE type.typnamespace = $1::text::regnamespace
 GROUP BY type.typname
 """
-FUNCTIONS = "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = $1::text::regnamespace"
+FUNCTIONS = """
+SELECT proname, array[pg_get_function_arguments(oid), pg_get_function_result(oid), prosrc]
+FROM pg_proc WHERE pronamespace = $1::text::regnamespace
+"""
 TRIGGERS = """
 SELECT tg.tgname, pg_get_triggerdef(tg.oid) FROM pg_trigger AS tg
 JOIN pg_class AS class ON class.oid = tg.tgrelid

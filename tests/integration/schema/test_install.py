@@ -79,7 +79,7 @@ async def test_uninstall_leaves_nothing_and_may_be_repeated(
     schema = "tenant" if settings.db_schema or "." in settings.queue_table else "public"
     manager = Manager(driver, settings)
     await manager.install()
-    assert len(await manager.verify(expect="absent")) == 7
+    assert len(await manager.verify(expect="absent")) == 8
     await manager.uninstall()
     await manager.uninstall()
     assert not any((await snapshot(connection, schema)).values())

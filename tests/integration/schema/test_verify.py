@@ -38,6 +38,7 @@ FINDINGS = {
     ),
     "CREATE OR REPLACE FUNCTION fn_pgqueuer_changed() RETURNS trigger LANGUAGE plpgsql "
     "AS 'BEGIN RETURN OLD; END'": ("different", "function", "fn_pgqueuer_changed"),
+    "DROP FUNCTION pgqueuer_enqueue": ("missing", "function", "pgqueuer_enqueue"),
     "ALTER TABLE pgqueuer DISABLE TRIGGER tg_pgqueuer_changed": (
         "disabled",
         "trigger",
@@ -70,6 +71,7 @@ async def test_an_empty_database_lacks_the_large_objects_and_has_to_be_installed
             *[("missing", "table")] * 4,
             ("missing", "enum"),
             ("missing", "function"),
+            ("missing", "function"),
             ("missing", "trigger"),
         ]
         assert {each.remedy for each in found} == {"pgq install"}
@@ -84,6 +86,7 @@ async def test_what_a_partial_uninstall_left_is_unexpected(queue_dsn: str) -> No
             ("table", "pgqueuer_statistics"),
             ("table", "pgqueuer_schedules"),
             ("function", "fn_pgqueuer_changed"),
+            ("function", "pgqueuer_enqueue"),
             ("enum", "pgqueuer_status"),
         ]
         assert {(each.problem, each.remedy) for each in found} == {("unexpected", "pgq uninstall")}

@@ -39,7 +39,7 @@ ALREADY_THERE = frozenset({"42710", "42P07", "23505"})
 @dry_run_option
 @click.pass_context
 def install(ctx: click.Context, durability: str | None, create_schema: bool, dry_run: bool) -> None:
-    """Create the tables, the function and the trigger of the queue."""
+    """Create the tables, the functions and the trigger of the queue."""
     if dry_run:
         settings = settings_with(durability=durability)
         show_script("install", render_install(settings, create_schema=create_schema))

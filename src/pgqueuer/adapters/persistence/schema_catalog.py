@@ -78,6 +78,13 @@ class EnumType(_Part):
     users: int
 
 
+class Function(_Part):
+    """A function; `arguments` are its parameters with their defaults."""
+
+    source: str
+    arguments: str
+
+
 class Trigger(_Part):
     """The trigger of the queue table; `kind` has the bits of pg_trigger.tgtype."""
 
@@ -92,7 +99,7 @@ class Catalog(_Part):
     schema_exists: bool
     tables: dict[str, Table]
     enums: dict[str, EnumType]
-    function: str | None
+    functions: dict[str, Function]
     trigger: Trigger | None
     fingerprint: str = ""
 

@@ -97,6 +97,7 @@ def uninstall_statements(settings: DBSettings) -> Iterator[str]:
     text = SchemaText(settings)
     yield text.ddl("drop_trigger")
     yield text.ddl("drop_function")
+    yield text.ddl("drop_enqueue_function")
     yield from (text.ddl("drop_table", table=text.name(field)) for field in TABLES)
     yield text.ddl("drop_type", type=text.name("queue_status_type"))
     yield text.ddl("drop_type", type=text.name("retired_type"))

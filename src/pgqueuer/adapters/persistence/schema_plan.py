@@ -78,7 +78,7 @@ class _Planner:
             yield from self._pending(wide_id_migrations())
         yield from self._pending(late_migrations())
         yield from self._indexes()
-        yield from self._function()
+        yield from self._functions()
         yield from self._trigger()
         yield from self._pending(last_migrations())
 
@@ -156,10 +156,14 @@ class _Planner:
     def _drop_index(self, item: SchemaObject, name: str) -> str:
         return self.text.ddl("drop_index", index=self.text.index(item.table, name))
 
-    def _function(self) -> Iterator[Step]:
+    def _functions(self) -> Iterator[Step]:
         for item in objects_of_kind("function"):
             statement = self.text.create(item)
-            if not has_function_body(self.live, statement):
+            if has_function(item, self.live, statement):
+                continue
+            if item.suffix and item.function_field in self.live.functions:
+                yield (self.text.ddl(f"drop_{item.function_field}"), statement)
+            else:
                 yield (statement,)
 
     def _trigger(self) -> Iterator[Step]:
@@ -214,9 +218,15 @@ def spare_name(index: str) -> str:
     return f"{SPARE_INDEX}{zlib.crc32(index.encode()):08x}"
 
 
-def has_function_body(live: Catalog, statement: str) -> bool:
+def has_function(item: SchemaObject, live: Catalog, statement: str) -> bool:
     """Whether the function in place says the same as the declared one, blanks apart."""
-    return live.function is not None and live.function.split() == _body(statement).split()
+    declared = declared_catalog().functions[item.function_field]
+    found = live.functions.get(item.function_field)
+    return (
+        found is not None
+        and found.arguments == declared.arguments
+        and found.source.split() == _body(statement).split()
+    )
 
 
 def _body(statement: str) -> str:

@@ -42,12 +42,17 @@ _CREATE = re.compile(r"^CREATE ((?:UNLOGGED )?TABLE|(?:UNIQUE )?INDEX) ")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaObject:
-    """A file of `schema/`: ``NN_kind``, ``NN_table_FIELD`` or ``NN_index_FIELD__SUFFIX``."""
+    """A file of `schema/`: ``NN_kind``, ``NN_table_FIELD`` or ``NN_KIND_FIELD__SUFFIX``."""
 
     file: str
     kind: ObjectKind
     table: str
     suffix: str
+
+    @property
+    def function_field(self) -> str:
+        """How the catalog calls a function."""
+        return f"{self.suffix}_function" if self.suffix else "function"
 
 
 @cache
@@ -90,6 +95,12 @@ class SchemaText:
     def index_name(self, item: SchemaObject) -> str:
         """The bare name of a declared index."""
         return f"{self._names[item.table + '_name']}_{item.suffix}"
+
+    def function_name(self, item: SchemaObject) -> str:
+        """The name of a declared function, as the settings say it."""
+        if not item.suffix:
+            return self.settings.function
+        return f"{getattr(self.settings, item.table)}_{item.suffix}"
 
     def persistence(self, table: str) -> str:
         """The keyword that the durability setting asks for: empty, or UNLOGGED."""

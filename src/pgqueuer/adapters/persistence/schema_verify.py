@@ -17,7 +17,7 @@ from pgqueuer.adapters.persistence.schema_notes import PRIMARY_KEY
 from pgqueuer.adapters.persistence.schema_plan import (
     converts,
     differs_in_default,
-    has_function_body,
+    has_function,
     has_index,
     has_trigger,
     type_name,
@@ -58,8 +58,9 @@ def divergences(settings: DBSettings, live: Catalog) -> list[Divergence]:
 def leftovers(settings: DBSettings, live: Catalog) -> list[Divergence]:
     """What is there although nothing should be."""
     names = [("table", getattr(settings, field)) for field in TABLES if field in live.tables]
-    if live.function is not None:
-        names.append(("function", settings.function))
+    for item in objects_of_kind("function"):
+        if item.function_field in live.functions:
+            names.append(("function", SchemaText(settings).function_name(item)))
     if live.trigger is not None:
         names.append(("trigger", settings.trigger))
     if "status_type" in live.enums:
@@ -90,7 +91,7 @@ class _Verification:
                 yield from self._constraints(field, name, table)
                 yield from self._indexes(field, table)
         yield from self._enum()
-        yield from self._function()
+        yield from self._functions()
         yield from self._trigger()
 
     def _columns(self, field: str, name: str, table: Table) -> Iterator[Divergence]:
@@ -168,13 +169,12 @@ class _Verification:
             if label not in self.live.labels:
                 yield self._divergence("enum value", f"{name}.{label}", "missing")
 
-    def _function(self) -> Iterator[Divergence]:
-        name = self.settings.function
-        if self.live.function is None:
-            yield self._divergence("function", name, "missing")
-            return
+    def _functions(self) -> Iterator[Divergence]:
         for item in objects_of_kind("function"):
-            if not has_function_body(self.live, self.text.create(item)):
+            name = self.text.function_name(item)
+            if item.function_field not in self.live.functions:
+                yield self._divergence("function", name, "missing")
+            elif not has_function(item, self.live, self.text.create(item)):
                 yield self._divergence("function", name, "different")
 
     def _trigger(self) -> Iterator[Divergence]:

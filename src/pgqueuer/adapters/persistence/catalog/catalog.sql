@@ -1,5 +1,5 @@
 -- All that the database knows of the declared objects, as one document: tables with columns,
--- constraints and indexes, the enums, the function and the trigger. Where no schema is named,
+-- constraints and indexes, the enums, the functions and the trigger. Where no schema is named,
 -- the current one counts, as it does for CREATE. Reads system catalogs only.
 WITH declared (field, schema_name, name) AS (
     VALUES
@@ -8,6 +8,7 @@ WITH declared (field, schema_name, name) AS (
         ('statistics_table', :'statistics_table_schema', :'statistics_table_name'),
         ('schedules_table', :'schedules_table_schema', :'schedules_table_name'),
         ('function', :'function_schema', :'function_name'),
+        ('enqueue_function', :'queue_table_schema', :'queue_table_name__enqueue'),
         ('status_type', :'queue_status_type_schema', :'queue_status_type_name'),
         ('retired_type', :'retired_type_schema', :'retired_type_name')
 ),
@@ -155,13 +156,20 @@ enums AS (
 ),
 
 function AS (
-    SELECT procedure.oid, procedure.prosrc AS source
+    SELECT
+        place.field,
+        procedure.oid,
+        procedure.prosrc AS source,
+        pg_get_function_arguments(procedure.oid) AS arguments
     FROM place
     JOIN pg_proc AS procedure
         ON procedure.pronamespace = place.namespace
             AND procedure.proname = place.name
-            AND procedure.pronargs = 0
-    WHERE place.field = 'function'
+            AND oidvectortypes(procedure.proargtypes) = CASE place.field
+                WHEN 'function' THEN ''
+                ELSE 'text, bytea, integer, interval, text, jsonb, text, jsonb'
+            END
+    WHERE place.field IN ('function', 'enqueue_function')
 ),
 
 trigger AS (
@@ -169,7 +177,7 @@ trigger AS (
         jsonb_build_object(
             'kind', tg.tgtype,
             'enabled', tg.tgenabled <> 'D',
-            'calls_function', tg.tgfoid IN (SELECT oid FROM function)
+            'calls_function', tg.tgfoid IN (SELECT oid FROM function WHERE field = 'function')
         ) AS document
     FROM relation
     JOIN pg_trigger AS tg ON tg.tgrelid = relation.oid AND NOT tg.tgisinternal
@@ -185,7 +193,15 @@ catalog AS (
             ),
             'tables', coalesce((SELECT document FROM tables), '{}'),
             'enums', coalesce((SELECT document FROM enums), '{}'),
-            'function', (SELECT source FROM function),
+            'functions', coalesce(
+                (
+                    SELECT jsonb_object_agg(
+                        field, jsonb_build_object('source', source, 'arguments', arguments)
+                    )
+                    FROM function
+                ),
+                '{}'
+            ),
             'trigger', (SELECT document FROM trigger)
         )::text AS document
 )
