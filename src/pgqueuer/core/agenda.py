@@ -11,8 +11,8 @@ from pgqueuer.core.backoff import Backoff
 from pgqueuer.domain.models import CronExpressionEntrypoint, Schedule, utc_now
 from pgqueuer.domain.types import ScheduleId
 
-LONGEST_PAUSE: Final = 60.0
-"""Seconds; so late may a change that someone made to the table by hand be noticed."""
+LONGEST_PAUSE: Final = 30.0
+"""Seconds; so late may it be noticed that a schedule was resumed, or changed by hand."""
 
 
 class Agenda:
@@ -36,37 +36,42 @@ class Agenda:
 
     def picked(self, schedules: Iterable[Schedule], sent_at: datetime) -> None:
         """Learn from schedules picked by a query that was sent at `sent_at`, by our own clock."""
-        received_at = utc_now()
         for schedule in schedules:
-            earliest, latest = schedule.heartbeat - received_at, schedule.heartbeat - sent_at
-            self._offset = min(max(self._offset, earliest), latest)
+            self.told(schedule.heartbeat, sent_at)
+
+    def told(self, time: datetime, sent_at: datetime) -> None:
+        """Learn the time of the database from the answer to a query sent at `sent_at`."""
+        self._offset = min(max(self._offset, time - utc_now()), time - sent_at)
 
     def seen(
         self,
         schedules: Iterable[Schedule],
-        fallback: Mapping[CronExpressionEntrypoint, datetime],
+        starts: Mapping[CronExpressionEntrypoint, datetime],
         own: Collection[ScheduleId],
     ) -> None:
-        """Remember when each schedule of `fallback` is due.
+        """Remember when each schedule of `starts` may start; there may be no row of it.
 
-        One that has no row counts as due at its fallback. `own` are those that this worker ran
-        when the query was sent, so that it alone knows when they end.
+        `own` are those that this worker ran when the query was sent, so that it alone knows when
+        they end.
         """
         received_at = utc_now()
-        self._due = dict(fallback)
+        self._due = dict(starts)
         for schedule in schedules:
             newest = max(schedule.created, schedule.updated, schedule.heartbeat)
             self._offset = max(self._offset, newest - received_at)
             key = CronExpressionEntrypoint(schedule.entrypoint, schedule.expression)
-            if key in fallback:
+            if key in starts:
                 self._ids[key] = schedule.id
-                self._due[key] = self._due_time(schedule, schedule.id in own)
+                self._due[key] = self.ready_at(schedule, starts[key], schedule.id in own)
         self._pace(own)
 
-    def _due_time(self, schedule: Schedule, own: bool) -> datetime:
+    def ready_at(self, schedule: Schedule, start: datetime, own: bool) -> datetime:
+        """When `schedule`, whose tick may start at `start`, is free to be picked as well."""
+        if schedule.paused:
+            return self.now() + timedelta(seconds=LONGEST_PAUSE)
         if own or schedule.status != "picked":
-            return schedule.next_run
-        return max(schedule.next_run, schedule.heartbeat + self._stale_after)
+            return start
+        return max(start, schedule.heartbeat + self._stale_after)
 
     def _pace(self, own: Collection[ScheduleId]) -> None:
         """Due but not picked means that someone was faster or our clock is: ask less and less."""

@@ -12,7 +12,7 @@ from pgqueuer.core.logconfig import logger
 from pgqueuer.core.qm import ExecutorFactory, Handler, QueueManager
 from pgqueuer.core.sm import SchedulerManager
 from pgqueuer.domain.lifecycle import DEFAULT_MAX_TAKEOVERS
-from pgqueuer.domain.types import Channel, OnFailure, QueueExecutionMode
+from pgqueuer.domain.types import Channel, MissedTicks, OnFailure, QueueExecutionMode
 from pgqueuer.ports.driver import Driver
 from pgqueuer.ports.repository import RepositoryPort
 
@@ -150,6 +150,8 @@ class PgQueuer:
         accepts_context: bool | None = None,
         *,
         timezone: str | None = None,
+        missed: MissedTicks = "once",
+        jitter: timedelta = timedelta(0),
         executor: str | None = None,
         executor_options: Mapping[str, object] | None = None,
     ) -> Callable[[ScheduleHandler], ScheduleHandler]:
@@ -161,6 +163,8 @@ class PgQueuer:
             clean_old,
             accepts_context,
             timezone=timezone,
+            missed=missed,
+            jitter=jitter,
             executor=executor,
             executor_options=executor_options,
         )

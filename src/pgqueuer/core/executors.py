@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pgqueuer.domain.errors import RetryRequested, retry_request
 from pgqueuer.domain.lifecycle import DEFAULT_MAX_TAKEOVERS
 from pgqueuer.domain.models import Context, Job, Schedule, ScheduleContext, utc_now
-from pgqueuer.domain.types import CronEntrypoint, CronExpression, OnFailure
+from pgqueuer.domain.types import CronEntrypoint, CronExpression, MissedTicks, OnFailure
 
 if TYPE_CHECKING:
     from pgqueuer.core.cron import Cron
@@ -204,7 +204,9 @@ def _require_async(func: object) -> None:
 class ScheduleExecutorFactoryParameters:
     """What was declared about a schedule; an `executor_factory` gets it.
 
-    `expression` is normalized, and begins with `CRON_TZ=` where a time zone was named.
+    `expression` is normalized, and begins with `CRON_TZ=` where a time zone was named. `missed`
+    says what becomes of ticks that could not run in time, and `jitter` is how much later than due
+    a tick may start.
     """
 
     entrypoint: CronEntrypoint
@@ -212,6 +214,9 @@ class ScheduleExecutorFactoryParameters:
     func: ScheduleCrontab
     clean_old: bool
     accepts_context: bool = False
+    _: KW_ONLY
+    missed: MissedTicks = "once"
+    jitter: timedelta = timedelta(0)
 
 
 @dataclass(eq=False)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from pgqueuer.core.agenda import Agenda
 from pgqueuer.core.executors import AbstractScheduleExecutor
 from pgqueuer.core.logconfig import logger
+from pgqueuer.core.ticks import has_own_times, next_tick, start_of
 from pgqueuer.core.worker.wakeup import Wakeup
-from pgqueuer.domain.models import CronExpressionEntrypoint, Schedule, utc_now
+from pgqueuer.domain.models import CronExpressionEntrypoint, Schedule, ScheduleTick, utc_now
 from pgqueuer.domain.types import CronEntrypoint, ScheduleId
 from pgqueuer.ports.driver import ConnectionLiveness
 from pgqueuer.ports.repository import RepositoryPort
@@ -47,6 +48,7 @@ class ScheduleLoop:
         self._stale_after = stale_after
         self._agenda = Agenda(stale_after)
         self._inserted: set[CronExpressionEntrypoint] = set()
+        self._starts: dict[CronExpressionEntrypoint, tuple[ScheduleId, datetime, datetime]] = {}
 
     async def run(self, shutdown: asyncio.Event) -> None:
         """Until `shutdown`; errors of the database are logged and waited out."""
@@ -72,6 +74,8 @@ class ScheduleLoop:
         cleaned = {key.entrypoint for key, each in new.items() if each.parameters.clean_old}
         if cleaned:
             await self._delete_others(cleaned)
+        sent_at = utc_now()
+        self._agenda.told(await self._queries.database_time(), sent_at)
         now = self._agenda.now()
         await self._queries.insert_schedule(
             {key: _next_time(each, now) - now for key, each in new.items()}
@@ -89,16 +93,45 @@ class ScheduleLoop:
             await self._queries.delete_schedule(outdated, set())
 
     async def _start_due(self) -> None:
-        now, sent_at = self._agenda.now(), utc_now()
-        times = {key: _next_time(executor, now) for key, executor in self._registry.items()}
-        picked = await self._queries.fetch_schedule(
-            {key: due - now for key, due in times.items()}, stale_after=self._stale_after
-        )
-        self._agenda.picked(picked, sent_at)
+        rows = {_key(row): row for row in await self._queries.peek_schedule()}
+        now = self._agenda.now()
+        starts = {key: self._start_time(key, rows.get(key), now) for key in self._registry}
+        ticks = [
+            next_tick(self._registry[key], rows[key], now)
+            for key, start in starts.items()
+            if key in rows and self._is_ready(rows[key], start, now)
+        ]
+        if ticks:
+            rows.update(await self._take(ticks, starts))
+        self._agenda.seen(rows.values(), starts, frozenset(self._running))
+
+    def _is_ready(self, row: Schedule, start: datetime, now: datetime) -> bool:
+        return row.id not in self._running and self._agenda.ready_at(row, start, own=False) <= now
+
+    async def _take(
+        self, ticks: Sequence[ScheduleTick], starts: dict[CronExpressionEntrypoint, datetime]
+    ) -> dict[CronExpressionEntrypoint, Schedule]:
+        sent_at = utc_now()
+        moved = await self._queries.start_schedules(ticks, stale_after=self._stale_after)
+        picked = [schedule for schedule in moved if schedule.status == "picked"]
         for schedule in picked:
             self._start(self._registry[_key(schedule)], schedule)
-        own = frozenset(self._running)
-        self._agenda.seen(await self._queries.peek_schedule(), times, own)
+        self._agenda.picked(picked, sent_at)
+        for schedule in moved:
+            key = _key(schedule)
+            starts[key] = self._start_time(key, schedule, self._agenda.now())
+        return {_key(schedule): schedule for schedule in moved}
+
+    def _start_time(
+        self, key: CronExpressionEntrypoint, row: Schedule | None, now: datetime
+    ) -> datetime:
+        executor = self._registry[key]
+        if row is None:
+            return _next_time(executor, now)
+        known = self._starts.get(key)
+        if known is None or known[:2] != (row.id, row.next_run):
+            known = self._starts[key] = (row.id, row.next_run, start_of(executor, row))
+        return known[2]
 
 
 def connection_is_gone(queries: RepositoryPort) -> bool:
@@ -113,7 +146,6 @@ def _key(schedule: Schedule) -> CronExpressionEntrypoint:
 
 def _next_time(executor: AbstractScheduleExecutor, now: datetime) -> datetime:
     """When `executor` is due after `now`, the time of the database."""
-    kind, base = type(executor), AbstractScheduleExecutor
-    if kind.get_next is base.get_next and kind.next_in is base.next_in:
-        return executor.next_after(now)
-    return now + max(executor.next_in(), timedelta(0))
+    if has_own_times(executor):
+        return now + max(executor.next_in(), timedelta(0))
+    return executor.next_after(now)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final, TypeVar
+from typing import Final, TypeVar, get_args
 
 from pgqueuer.core.backoff import Backoff
 from pgqueuer.core.cron import normalize
@@ -22,7 +22,7 @@ from pgqueuer.core.schedule_loop import DEFAULT_STALE_AFTER, ScheduleLoop, conne
 from pgqueuer.core.tm import cancel_and_wait, cancel_on_exit
 from pgqueuer.core.worker.wakeup import Wakeup
 from pgqueuer.domain.models import CronExpressionEntrypoint, Schedule, ScheduleContext
-from pgqueuer.domain.types import CronEntrypoint, ScheduleId
+from pgqueuer.domain.types import CronEntrypoint, MissedTicks, ScheduleId
 from pgqueuer.ports.repository import RepositoryPort
 
 ScheduleHandler = TypeVar("ScheduleHandler", bound=ScheduleCrontab)
@@ -32,6 +32,7 @@ SHORTEST_TIMEOUT: Final = timedelta(milliseconds=100)
 LONGEST_BEAT: Final = 1.0
 BEATS_PER_TIMEOUT: Final = 4
 WRITES_AT_SHUTDOWN: Final = 5
+NO_JITTER: Final = timedelta(0)
 
 
 @dataclass
@@ -51,6 +52,7 @@ class SchedulerManager:
     )
     active_heartbeat_ids: set[ScheduleId] = field(init=False, default_factory=set)
     _heartbeat_timeout: timedelta = field(init=False, default=DEFAULT_STALE_AFTER, repr=False)
+    _runs: dict[ScheduleId, Schedule] = field(init=False, default_factory=dict, repr=False)
     _beats: asyncio.Task[None] | None = field(init=False, default=None, repr=False)
     _running: set[asyncio.Task[None]] = field(init=False, default_factory=set, repr=False)
     _wakeup: Wakeup = field(init=False, default_factory=Wakeup, repr=False)
@@ -64,6 +66,8 @@ class SchedulerManager:
         accepts_context: bool | None = None,
         *,
         timezone: str | None = None,
+        missed: MissedTicks = "once",
+        jitter: timedelta = NO_JITTER,
         executor: str | None = None,
         executor_options: Mapping[str, object] | None = None,
     ) -> Callable[[ScheduleHandler], ScheduleHandler]:
@@ -72,19 +76,22 @@ class SchedulerManager:
         `expression` has five cron fields, or six with the seconds last. It is read in UTC, or on
         the wall clock of `timezone`, a name such as "Europe/Oslo"; where the clocks change, a
         skipped time runs as much later and a repeated one runs once, except that an expression
-        whose hour field is `*` keeps its pace. With `clean_old` rows of this entrypoint with other
-        expressions are deleted when the scheduler starts. `accepts_context` None looks whether a
-        parameter is annotated as ScheduleContext. What runs the function comes from
-        `executor_factory`, or by name from an installed plugin as `executor`, with
+        whose hour field is `*` keeps its pace. Ticks that no worker could start in time run as one
+        when `missed` is "once", one after another when it is "all", and not when it is "skip".
+        Each starts up to `jitter` later than it is due, at random. With `clean_old` rows of this
+        entrypoint with other expressions are deleted when the scheduler starts. `accepts_context`
+        None looks whether a parameter is annotated as ScheduleContext. What runs the function comes
+        from `executor_factory`, or by name from an installed plugin as `executor`, with
         `executor_options`.
 
-        Raises ValueError for a bad expression or zone, RuntimeError for one that is registered,
+        Raises ValueError for a bad argument, RuntimeError for a schedule that is registered,
         TypeError for a function that is not async.
         """
         key = CronExpressionEntrypoint(CronEntrypoint(entrypoint), normalize(expression, timezone))
         self._check_free(key)
         if accepts_context is not None and not isinstance(accepts_context, bool):
             raise ValueError(f"accepts_context must be a bool or None, got {accepts_context!r}")
+        _check_ticks(missed, jitter)
         factory = _factory(executor_factory, executor, executor_options)
 
         def register(func: ScheduleHandler) -> ScheduleHandler:
@@ -99,6 +106,8 @@ class SchedulerManager:
                     func=func,
                     clean_old=clean_old,
                     accepts_context=context,
+                    missed=missed,
+                    jitter=jitter,
                 )
             )
             self._wakeup.set()
@@ -149,6 +158,12 @@ class SchedulerManager:
                     "'pgq upgrade' on an older one, or set the prefix and the schema of your "
                     "installation (PGQUEUER_PREFIX, PGQUEUER_SCHEMA)."
                 )
+        for column in ("due", "paused_next_run"):
+            if not await self.queries.table_has_column(names.schedules_table, column):
+                raise RuntimeError(
+                    f"The column {names.schedules_table}.{column} is missing: the schema is older "
+                    "than this worker. Run 'pgq upgrade'."
+                )
 
     async def _wake_at_shutdown(self) -> None:
         await self.shutdown.wait()
@@ -156,6 +171,7 @@ class SchedulerManager:
 
     def _start(self, executor: AbstractScheduleExecutor, schedule: Schedule) -> None:
         self.active_heartbeat_ids.add(schedule.id)
+        self._runs[schedule.id] = schedule
         task = asyncio.create_task(self.dispatch(executor, schedule))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -163,8 +179,12 @@ class SchedulerManager:
             self._beats = asyncio.create_task(self._beat())
 
     async def dispatch(self, executor: AbstractScheduleExecutor, schedule: Schedule) -> None:
-        """Run one tick and set the schedule back to queued; errors are logged, not raised."""
+        """Run one tick and set the schedule back to queued; errors are logged, not raised.
+
+        `schedule` is the row as it was picked. One that was taken over meanwhile is left alone.
+        """
         self.active_heartbeat_ids.add(schedule.id)
+        self._runs[schedule.id] = schedule
         try:
             await executor.execute(schedule, ScheduleContext(self.resources))
         except Exception:
@@ -176,13 +196,14 @@ class SchedulerManager:
                 await self._set_queued(schedule)
             finally:
                 self.active_heartbeat_ids.discard(schedule.id)
+                self._runs.pop(schedule.id, None)
                 self._wakeup.set()
 
     async def _set_queued(self, schedule: Schedule) -> None:
         backoff = Backoff()
         while True:
             try:
-                return await self.queries.set_schedule_queued({schedule.id})
+                return self._drop_lost([schedule], await self.queries.end_schedules([schedule]))
             except Exception:
                 logger.exception("The end of the schedule %s was not written", schedule.entrypoint)
             if connection_is_gone(self.queries) or (
@@ -200,11 +221,22 @@ class SchedulerManager:
         interval = min(LONGEST_BEAT, timeout / BEATS_PER_TIMEOUT)
         await asyncio.sleep(interval)
         while self.active_heartbeat_ids:
+            runs = list(self._runs.values())
             try:
-                await self.queries.update_schedule_heartbeat(set(self.active_heartbeat_ids))
+                self._drop_lost(runs, await self.queries.beat_schedules(runs))
             except Exception:
                 logger.exception("The heartbeats of schedules were not written; trying again")
             await asyncio.sleep(interval)
+
+    def _drop_lost(self, runs: Iterable[Schedule], kept: Collection[ScheduleId]) -> None:
+        for run in runs:
+            if run.id not in kept and self._runs.get(run.id) is run:
+                del self._runs[run.id]
+                logger.warning(
+                    "The schedule %s (%s) was taken over or removed while its tick ran here",
+                    run.entrypoint,
+                    run.expression,
+                )
 
     async def _finish(self) -> None:
         try:
@@ -221,6 +253,13 @@ class SchedulerManager:
     async def _wait_for_running(self) -> None:
         while self._running:
             await asyncio.wait(set(self._running))
+
+
+def _check_ticks(missed: object, jitter: object) -> None:
+    if missed not in get_args(MissedTicks):
+        raise ValueError(f"missed must be 'skip', 'once' or 'all', got {missed!r}")
+    if not isinstance(jitter, timedelta) or jitter < NO_JITTER:
+        raise ValueError(f"jitter must be a timedelta of at least 0, got {jitter!r}")
 
 
 def _factory(

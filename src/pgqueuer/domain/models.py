@@ -317,7 +317,11 @@ class CronExpressionEntrypoint(NamedTuple):
 
 
 class Schedule(BaseModel):
-    """A row of the schedules table."""
+    """A row of the schedules table.
+
+    `due` is the due time of the tick that runs or ran last, None where none has run yet or a
+    worker of 1.x ran it; `next_run` is that of the next tick, also of one that is paused.
+    """
 
     id: ScheduleId
     expression: CronExpression
@@ -328,3 +332,18 @@ class Schedule(BaseModel):
     last_run: AwareDatetime | None = None
     status: JOB_STATUS
     entrypoint: CronEntrypoint
+    due: AwareDatetime | None = None
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleTick:
+    """One step of a schedule: from `next_run`, as its row says, to the due time `following`.
+
+    `due` is the due time of the tick that is run for it, None where it is passed over.
+    """
+
+    schedule: ScheduleId
+    next_run: datetime
+    due: datetime | None
+    following: datetime

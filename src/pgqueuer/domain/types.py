@@ -33,6 +33,7 @@ EVENT_TYPES = Literal["table_changed_event", "cancellation_event", "health_check
 OnConflict = Literal["raise", "skip", "update_priority"]
 OnFailure = Literal["delete", "hold"]
 SortOrder = Literal["ASC", "DESC"]
+MissedTicks = Literal["skip", "once", "all"]
 
 # The arguments of enqueue: one value, or a list with one value for each job.
 Entrypoints: TypeAlias = str | Sequence[str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, Protocol, overload, runtime_checkable
 
 from pgqueuer.domain.lifecycle import (
@@ -25,6 +25,7 @@ from pgqueuer.domain.models import (
     QueueAgeStats,
     QueueStatistics,
     Schedule,
+    ScheduleTick,
     StaleJob,
     TableInfo,
     ThroughputBucket,
@@ -210,6 +211,36 @@ class ScheduleRepositoryPort(Protocol):
         *,
         stale_after: timedelta = timedelta(seconds=30),
     ) -> list[Schedule]: ...
+
+    async def start_schedules(
+        self, ticks: Sequence[ScheduleTick], *, stale_after: timedelta
+    ) -> list[Schedule]:
+        """Take each step that nobody else has taken; those with a tick are picked.
+
+        A schedule is left alone where its `next_run` is another by now or lies ahead, where it is
+        paused, or runs and its worker was heard within `stale_after`. Returns those that moved.
+        """
+        ...
+
+    async def beat_schedules(self, runs: Sequence[Schedule]) -> set[ScheduleId]:
+        """Tell that these runs, as they were picked, go on; returns those not taken over."""
+        ...
+
+    async def end_schedules(self, runs: Sequence[Schedule]) -> set[ScheduleId]:
+        """End these runs, as they were picked; returns those that nobody had taken over."""
+        ...
+
+    async def pause_schedule(
+        self, ids: set[ScheduleId], entrypoints: set[CronEntrypoint]
+    ) -> None: ...
+
+    async def resume_schedule(
+        self, ids: set[ScheduleId], entrypoints: set[CronEntrypoint]
+    ) -> None: ...
+
+    async def database_time(self) -> datetime:
+        """The time by which schedules are due."""
+        ...
 
     async def set_schedule_queued(self, ids: set[ScheduleId]) -> None: ...
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -51,6 +52,7 @@ def row(
     heartbeat: float = -3600,
     key: CronExpressionEntrypoint = KEY,
     number: int = 1,
+    paused: bool = False,
 ) -> Schedule:
     """Times are seconds of the database's clock."""
     return Schedule(
@@ -62,7 +64,16 @@ def row(
         updated=START + seconds(heartbeat),
         next_run=START + seconds(due),
         status=status,
+        paused=paused,
     )
+
+
+def see(agenda: Agenda, *rows: Schedule, own: Collection[ScheduleId] = ()) -> None:
+    """As if each row could start when it is due, and the tick without a row in nine seconds."""
+    starts = {KEY: START + seconds(9)}
+    for each in rows:
+        starts[CronExpressionEntrypoint(each.entrypoint, each.expression)] = each.next_run
+    agenda.seen(rows, starts, own)
 
 
 def left(agenda: Agenda, *running: int) -> float:
@@ -80,37 +91,52 @@ def test_a_schedule_that_was_never_seen_is_looked_at_at_once(agenda: Agenda) -> 
 
 
 def test_it_waits_exactly_until_the_next_schedule_is_due(agenda: Agenda, clock: Clock) -> None:
-    fallback = {KEY: START + seconds(9), OTHER: START + seconds(9)}
-    agenda.seen([row(0.75), row(0.5, key=OTHER, number=2)], fallback, ())
+    see(agenda, row(0.75), row(0.5, key=OTHER, number=2))
     assert agenda.seconds_left([KEY, OTHER], ()) == 0.5
     clock.time = 0.25
     assert agenda.seconds_left([KEY, OTHER], ()) == 0.25
 
 
 def test_rows_of_others_do_not_matter(agenda: Agenda) -> None:
-    agenda.seen([row(5), row(1, key=OTHER)], {KEY: START + seconds(9)}, ())
+    agenda.seen([row(5), row(1, key=OTHER)], {KEY: START + seconds(5)}, ())
     assert left(agenda) == 5
 
 
 def test_a_row_that_is_gone_is_looked_for_at_its_cron_time(agenda: Agenda) -> None:
-    agenda.seen([], {KEY: START + seconds(9)}, ())
+    see(agenda)
     assert left(agenda) == 9
 
 
-def test_it_looks_again_after_a_minute_whatever_is_due(agenda: Agenda) -> None:
-    agenda.seen([row(86_400)], {KEY: START + seconds(9)}, ())
+def test_it_looks_again_after_a_while_whatever_is_due(agenda: Agenda) -> None:
+    see(agenda, row(86_400))
     assert left(agenda) == LONGEST_PAUSE
 
 
+def test_a_start_may_be_later_than_the_due_time(agenda: Agenda) -> None:
+    agenda.seen([row(5)], {KEY: START + seconds(7)}, ())
+    assert left(agenda) == 7
+
+
+def test_what_is_paused_is_looked_at_again_after_a_while(agenda: Agenda) -> None:
+    see(agenda, row(-5, paused=True))
+    assert left(agenda) == LONGEST_PAUSE
+
+
+def test_the_time_of_the_database_can_be_told(agenda: Agenda, clock: Clock) -> None:
+    clock.time = 10
+    agenda.told(START + seconds(100), sent_at=START + seconds(9.8))
+    assert agenda.now() == START + seconds(100)
+
+
 def test_what_another_worker_runs_is_due_when_that_worker_would_be_stale(agenda: Agenda) -> None:
-    agenda.seen([row(5, status="picked", heartbeat=-10)], {KEY: START}, ())
+    see(agenda, row(5, status="picked", heartbeat=-10))
     assert left(agenda) == 20
-    agenda.seen([row(25, status="picked", heartbeat=-10)], {KEY: START}, ())
+    see(agenda, row(25, status="picked", heartbeat=-10))
     assert left(agenda) == 25
 
 
 def test_what_runs_here_is_due_as_soon_as_it_has_ended(agenda: Agenda) -> None:
-    agenda.seen([row(5, status="picked", heartbeat=0)], {KEY: START}, {ScheduleId(1)})
+    see(agenda, row(5, status="picked", heartbeat=0), own={ScheduleId(1)})
     assert left(agenda, 1) == LONGEST_PAUSE
     assert left(agenda) == 5
 
@@ -118,7 +144,7 @@ def test_what_runs_here_is_due_as_soon_as_it_has_ended(agenda: Agenda) -> None:
 def test_due_but_not_picked_is_asked_for_less_and_less_often(agenda: Agenda, clock: Clock) -> None:
     pauses = []
     for _ in range(4):
-        agenda.seen([row(-1)], {KEY: START}, ())
+        see(agenda, row(-1))
         pauses.append(left(agenda))
     assert pauses[0] > 0
     assert pauses[3] > 2 * pauses[0]
@@ -128,7 +154,7 @@ def test_due_but_not_picked_is_asked_for_less_and_less_often(agenda: Agenda, clo
 
 def test_what_runs_here_and_is_overdue_delays_nobody(agenda: Agenda) -> None:
     for _ in range(10):
-        agenda.seen([row(-1, status="picked")], {KEY: START}, {ScheduleId(1)})
+        see(agenda, row(-1, status="picked"), own={ScheduleId(1)})
     assert left(agenda) <= 0
 
 
@@ -144,7 +170,7 @@ def test_answers_teach_the_time_of_the_database(agenda: Agenda, clock: Clock) ->
     clock.time = 10
     agenda.picked([row(0, heartbeat=100)], sent_at=START + seconds(9.8))
     assert agenda.now() == START + seconds(100)
-    agenda.seen([row(101)], {KEY: START}, ())
+    see(agenda, row(101))
     assert left(agenda) == 1
 
 
@@ -161,5 +187,5 @@ def test_a_clock_that_is_ahead_is_put_back_by_the_least(agenda: Agenda, clock: C
 
 
 def test_rows_from_our_future_tell_that_our_clock_is_behind(agenda: Agenda) -> None:
-    agenda.seen([row(50, heartbeat=40)], {KEY: START}, ())
+    see(agenda, row(50, heartbeat=40))
     assert agenda.now() == START + seconds(40)

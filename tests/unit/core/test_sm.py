@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -20,6 +20,7 @@ from pgqueuer.domain.models import (
     CronExpressionEntrypoint,
     Schedule,
     ScheduleContext,
+    ScheduleTick,
     utc_now,
 )
 from pgqueuer.domain.settings import DBSettings
@@ -73,16 +74,28 @@ class Store:
             self.rows[number] = self.rows[number].model_copy(update=values)
         return self.rows[number]
 
-    def due(self, key: Key, delay: timedelta, stale_after: timedelta) -> list[ScheduleId]:
-        now = utc_now()
+    def take(self, tick: ScheduleTick, stale_after: timedelta) -> list[Schedule]:
+        now, row = utc_now(), self.rows[tick.schedule]
+        waits = row.status == "queued" or row.heartbeat < now - stale_after
+        if not waits or row.next_run != tick.next_run or row.next_run > now:
+            return []
         return [
-            row.id
-            for row in self.rows.values()
-            if key == (row.entrypoint, row.expression)
-            and row.next_run <= now
-            and (row.status == "queued" or row.heartbeat < now - stale_after)
-            and now + delay > row.next_run + timedelta(milliseconds=500)
+            self.change(
+                row.id,
+                status="picked" if tick.due else "queued",
+                due=tick.due or row.due,
+                next_run=tick.following,
+                heartbeat=now,
+                updated=now,
+            )
         ]
+
+    def own(self, runs: Sequence[Schedule]) -> set[ScheduleId]:
+        return {
+            run.id
+            for run in runs
+            if run.id in self.rows and self.rows[run.id].next_run == run.next_run
+        }
 
 
 class Queries:
@@ -118,6 +131,14 @@ class Queries:
         await self._call("has_table")
         return table not in self.store.missing
 
+    async def table_has_column(self, table: str, column: str) -> bool:
+        await self._call("has_column")
+        return column not in self.store.missing
+
+    async def database_time(self) -> datetime:
+        await self._call("time")
+        return utc_now()
+
     async def insert_schedule(self, schedules: dict[Key, timedelta]) -> None:
         await self._call("insert")
         present = {(row.entrypoint, row.expression) for row in self.store.rows.values()}
@@ -125,29 +146,26 @@ class Queries:
             if key not in present:
                 self.store.add(key.entrypoint, key.expression, due_in=delay)
 
-    async def fetch_schedule(
-        self, entrypoints: dict[Key, timedelta], *, stale_after: timedelta = timedelta(seconds=30)
+    async def start_schedules(
+        self, ticks: Sequence[ScheduleTick], *, stale_after: timedelta
     ) -> list[Schedule]:
-        await self._call("fetch")
+        await self._call("start")
         self.store.stale_after.append(stale_after)
-        now = utc_now()
-        return [
-            self.store.change(
-                number, status="picked", next_run=now + delay, heartbeat=now, updated=now
-            )
-            for key, delay in entrypoints.items()
-            for number in self.store.due(key, delay, stale_after)
-        ]
+        return [row for tick in ticks for row in self.store.take(tick, stale_after)]
 
-    async def set_schedule_queued(self, ids: set[ScheduleId]) -> None:
-        await self._call("set_queued")
-        for number in ids:
+    async def end_schedules(self, runs: Sequence[Schedule]) -> set[ScheduleId]:
+        await self._call("end")
+        own = self.store.own(runs)
+        for number in own:
             self.store.change(number, status="queued", last_run=utc_now(), updated=utc_now())
+        return own
 
-    async def update_schedule_heartbeat(self, ids: set[ScheduleId]) -> None:
+    async def beat_schedules(self, runs: Sequence[Schedule]) -> set[ScheduleId]:
         await self._call("heartbeat")
-        for number in ids:
+        own = self.store.own(runs)
+        for number in own:
             self.store.change(number, heartbeat=utc_now())
+        return own
 
     async def peek_schedule(self) -> list[Schedule]:
         await self._call("peek")
@@ -302,7 +320,7 @@ async def test_without_schedules_nothing_is_asked_and_shutdown_ends_it(store: St
         await until(lambda: store.entered == 1)
         for _ in range(50):
             await asyncio.sleep(0)
-    assert set(store.calls) == {"has_table"}
+    assert set(store.calls) == {"has_table", "has_column"}
     assert store.entered == 0
 
 
@@ -389,7 +407,7 @@ async def test_each_tick_runs_once_in_the_fleet(store: Store) -> None:
 
         @sm.schedule("tick", EVERY_SECOND)
         async def tick(schedule: Schedule) -> None:
-            ticks.append(rounded(schedule.next_run))
+            ticks.append(rounded(schedule.due))
 
     async with running(*managers):
         await until(lambda: len(ticks) >= 3)
@@ -407,7 +425,7 @@ async def test_a_tick_costs_three_queries(store: Store) -> None:
 
     async with running(sm):
         await until(lambda: ran >= 2)
-    queries = store.calls.total() - store.calls["has_table"] - store.calls["insert"]
+    queries = sum(store.calls[name] for name in ("peek", "start", "end", "heartbeat"))
     assert queries <= 3 * (ran + 1)
 
 
@@ -425,7 +443,7 @@ async def test_a_schedule_that_still_runs_is_not_started_again(store: Store) -> 
     async with running(sm):
         await until(lambda: started == 1)
         await until(lambda: all(row.next_run < utc_now() for row in store.rows.values()))
-        asked = store.calls["fetch"]
+        asked = store.calls["start"]
         gate.set()
         await until(lambda: started == 2)
     assert asked == 1
@@ -473,7 +491,7 @@ async def test_an_executor_may_compute_its_own_due_times(store: Store) -> None:
     assert abs(row.next_run - utc_now() - HOUR) < timedelta(minutes=1)
 
 
-@pytest.mark.parametrize("query", ["insert", "fetch", "peek", "set_queued"])
+@pytest.mark.parametrize("query", ["insert", "time", "start", "peek", "end"])
 async def test_a_database_error_is_survived(
     store: Store, query: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -489,7 +507,7 @@ async def test_a_database_error_is_survived(
 
 async def test_a_connection_that_is_gone_for_good_ends_the_run(store: Store) -> None:
     store.closed = True
-    store.fails["fetch"] = 100
+    store.fails["peek"] = 100
     sm = manager(store)
     sm.schedule("tick", YEARLY)(noop)
     async with asyncio.timeout(PATIENCE):
@@ -567,7 +585,7 @@ async def test_shutdown_does_not_wait_for_ever_for_the_database(
     monkeypatch.setattr("pgqueuer.core.backoff.jittered", lambda seconds: 0.001)
     run = Blocked(store)
     await until(lambda: run.outcome == "started")
-    store.fails["set_queued"] = 1_000_000
+    store.fails["end"] = 1_000_000
     run.gate.set()
     run.sm.shutdown.set()
     async with asyncio.timeout(PATIENCE):

@@ -92,6 +92,10 @@ def late_migrations() -> tuple[Migration, ...]:
         Migration(name="0014_statistics_time_in_queue", pending=_requires_time_in_queue),
         Migration(name="0015_schedules_unique", pending=_lacks_unique_schedules),
         Migration(name="0016_queue_retired_heartbeat_index", pending=_has_retired_index),
+        Migration(
+            name="0019_schedule_ticks",
+            pending=_lacks_column("schedules_table", "due", "paused_next_run"),
+        ),
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from pgqueuer.domain.models import CronExpressionEntrypoint, Schedule, utc_now
+from pgqueuer.domain.models import CronExpressionEntrypoint, Schedule, ScheduleTick, utc_now
 from pgqueuer.domain.types import CronEntrypoint, CronExpression, ScheduleId
 from pgqueuer.testing._repository.kit import AT_ONCE, HOUR, RepositoryKit, Store
 
@@ -18,6 +18,18 @@ def _key(entrypoint: str = "tick", expression: str = "0 * * * *") -> CronExpress
 
 TICK = _key()
 PAST = timedelta(seconds=-1)
+
+
+def _step(
+    schedule: Schedule, *, due: datetime | None = None, in_: timedelta = HOUR
+) -> ScheduleTick:
+    """The step that runs the tick that is due, or another."""
+    return ScheduleTick(
+        schedule=schedule.id,
+        next_run=schedule.next_run,
+        due=due or schedule.next_run,
+        following=utc_now() + in_,
+    )
 
 
 async def _only(repository: Store) -> Schedule:
@@ -157,12 +169,152 @@ class ScheduleTests(RepositoryKit):
         assert await schedules.peek_schedule() == []
         assert await schedules.fetch_schedule({TICK: HOUR}) == []
 
+    async def test_a_step_runs_a_tick_and_fixes_the_next_due_time(self, schedules: Store) -> None:
+        due = await self._due(schedules)
+        step = _step(due, due=due.next_run - HOUR)
+
+        (picked,) = await schedules.start_schedules([step], stale_after=HOUR)
+
+        assert (picked.id, picked.status, picked.due) == (due.id, "picked", step.due)
+        assert picked.next_run == step.following
+        assert picked.heartbeat > due.heartbeat
+        assert await _only(schedules) == picked
+
+    async def test_a_step_is_taken_once(self, peers: list[Store]) -> None:
+        if not self.has_schedules:
+            pytest.skip("this store has no schedules")
+        due = await self._due(peers[0])
+        step = _step(due, in_=PAST)
+
+        moved = await asyncio.gather(
+            *(peer.start_schedules([step], stale_after=timedelta(0)) for peer in peers * 3)
+        )
+
+        assert [schedule.id for each in moved for schedule in each] == [due.id]
+
+    async def test_a_step_without_a_tick_only_moves_the_schedule(self, schedules: Store) -> None:
+        due = await self._due(schedules)
+        (picked,) = await schedules.start_schedules([_step(due, in_=PAST)], stale_after=HOUR)
+        silent = timedelta(0)
+        skip = ScheduleTick(
+            schedule=due.id, next_run=picked.next_run, due=None, following=utc_now() + HOUR
+        )
+
+        (moved,) = await schedules.start_schedules([skip], stale_after=silent)
+
+        assert (moved.status, moved.due, moved.next_run) == ("queued", due.next_run, skip.following)
+        assert await _only(schedules) == moved
+
+    async def test_a_step_that_lies_ahead_or_runs_is_not_taken(self, schedules: Store) -> None:
+        await schedules.insert_schedule({TICK: HOUR})
+        early = _step(await _only(schedules))
+        assert await schedules.start_schedules([early], stale_after=HOUR) == []
+        await schedules.clear_schedule()
+        due = await self._due(schedules)
+        (picked,) = await schedules.start_schedules([_step(due, in_=PAST)], stale_after=HOUR)
+
+        assert await schedules.start_schedules([_step(picked)], stale_after=HOUR) == []
+
+    async def test_a_run_is_ended_by_whoever_started_it(self, schedules: Store) -> None:
+        due = await self._due(schedules)
+        (picked,) = await schedules.start_schedules([_step(due)], stale_after=HOUR)
+
+        assert await schedules.beat_schedules([picked]) == {picked.id}
+        beaten = await _only(schedules)
+        assert await schedules.end_schedules([picked]) == {picked.id}
+
+        ended = await _only(schedules)
+        assert beaten.heartbeat > picked.heartbeat
+        assert (ended.status, ended.next_run, ended.due) == ("queued", picked.next_run, picked.due)
+        assert ended.last_run is not None
+
+    async def test_a_run_that_was_taken_over_can_not_touch_its_successor(
+        self, schedules: Store
+    ) -> None:
+        due = await self._due(schedules)
+        (lost,) = await schedules.start_schedules([_step(due, in_=PAST)], stale_after=HOUR)
+        (taken,) = await schedules.start_schedules([_step(lost)], stale_after=timedelta(0))
+
+        assert await schedules.beat_schedules([lost]) == set()
+        assert await schedules.end_schedules([lost]) == set()
+
+        assert await _only(schedules) == taken
+
+    async def test_a_run_that_was_taken_over_through_fetch_can_not_touch_it_either(
+        self, schedules: Store
+    ) -> None:
+        due = await self._due(schedules)
+        (lost,) = await schedules.start_schedules([_step(due, in_=PAST)], stale_after=HOUR)
+        (taken,) = await schedules.fetch_schedule({TICK: HOUR}, stale_after=timedelta(0))
+
+        assert await schedules.beat_schedules([lost]) == set()
+        assert await schedules.end_schedules([lost]) == set()
+
+        assert taken.due == lost.next_run
+        assert await _only(schedules) == taken
+
+    async def test_a_paused_schedule_is_not_started_until_it_is_resumed(
+        self, schedules: Store
+    ) -> None:
+        due = await self._due(schedules)
+        await schedules.pause_schedule({due.id}, set())
+        await schedules.pause_schedule(set(), {due.entrypoint})
+
+        paused = await _only(schedules)
+        assert (paused.paused, paused.next_run, paused.status) == (True, due.next_run, "queued")
+        assert await schedules.start_schedules([_step(due)], stale_after=HOUR) == []
+        assert await schedules.fetch_schedule({TICK: HOUR}) == []
+        await schedules.insert_schedule({TICK: PAST})
+        assert await _only(schedules) == paused
+
+        await schedules.resume_schedule(set(), {due.entrypoint})
+        await schedules.resume_schedule({due.id}, set())
+
+        resumed = await _only(schedules)
+        assert (resumed.paused, resumed.next_run) == (False, due.next_run)
+        assert len(await schedules.start_schedules([_step(due)], stale_after=HOUR)) == 1
+
+    async def test_a_run_goes_on_through_a_pause(self, schedules: Store) -> None:
+        due = await self._due(schedules)
+        (picked,) = await schedules.start_schedules([_step(due, in_=PAST)], stale_after=HOUR)
+        await schedules.pause_schedule({due.id}, set())
+
+        assert await schedules.beat_schedules([picked]) == {due.id}
+        assert await schedules.start_schedules([_step(picked)], stale_after=timedelta(0)) == []
+        assert await schedules.end_schedules([picked]) == {due.id}
+
+        ended = await _only(schedules)
+        assert (ended.status, ended.paused, ended.next_run) == ("queued", True, picked.next_run)
+
+    async def test_a_pause_is_for_the_chosen_schedules(self, schedules: Store) -> None:
+        keys = [_key("a"), _key("b"), _key("b", "1 * * * *"), _key("c")]
+        await schedules.insert_schedule(dict.fromkeys(keys, HOUR))
+        ids = {schedule.entrypoint: schedule.id for schedule in await schedules.peek_schedule()}
+
+        await schedules.pause_schedule({ids[CronEntrypoint("a")]}, {CronEntrypoint("b")})
+
+        paused = [each.entrypoint for each in await schedules.peek_schedule() if each.paused]
+        assert sorted(paused) == ["a", "b", "b"]
+
+    async def test_the_time_of_the_database_goes_on(self, schedules: Store) -> None:
+        before = await schedules.database_time()
+        assert before.utcoffset() is not None
+        assert await schedules.database_time() >= before
+
+    async def _due(self, schedules: Store) -> Schedule:
+        await schedules.insert_schedule({TICK: PAST})
+        return await _only(schedules)
+
     async def test_unknown_schedules_are_harmless(self, schedules: Store) -> None:
         nobody = {ScheduleId(10**9)}
         await schedules.set_schedule_queued(nobody)
         await schedules.update_schedule_heartbeat(nobody)
         await schedules.delete_schedule(nobody, set())
         await schedules.delete_schedule(set(), set())
+        await schedules.pause_schedule(nobody, set())
+        await schedules.resume_schedule(set(), {CronEntrypoint("nobody")})
+        assert await schedules.start_schedules([], stale_after=HOUR) == []
+        assert await schedules.beat_schedules([]) == await schedules.end_schedules([]) == set()
         await schedules.insert_schedule({})
 
         assert await schedules.fetch_schedule({}) == []

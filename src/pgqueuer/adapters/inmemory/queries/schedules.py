@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from pgqueuer.adapters.inmemory.queries.base import InMemoryBase
-from pgqueuer.domain.models import CronExpressionEntrypoint, Schedule, utc_now
+from pgqueuer.domain.models import CronExpressionEntrypoint, Schedule, ScheduleTick, utc_now
 from pgqueuer.domain.types import CronEntrypoint, ScheduleId
 
 HALF_A_STEP = timedelta(milliseconds=500)
@@ -33,11 +34,47 @@ class Schedules(InMemoryBase):
         for key, delay in entrypoints.items():
             schedule = self._schedules.rows.get(key)
             if schedule is not None and _is_due(schedule, delay, stale_after, now):
-                schedule.status = "picked"
+                schedule.status, schedule.due = "picked", schedule.next_run
                 schedule.next_run = now + delay
                 schedule.heartbeat = schedule.updated = now
                 picked.append(schedule.model_copy())
         return sorted(picked, key=lambda schedule: schedule.id)
+
+    async def start_schedules(
+        self, ticks: Sequence[ScheduleTick], *, stale_after: timedelta
+    ) -> list[Schedule]:
+        """Take each step that nobody else has taken; the same contract as `Queries`."""
+        now = utc_now()
+        moved: list[Schedule] = []
+        for tick in ticks:
+            for schedule in self._schedules.of_ids({tick.schedule}):
+                if schedule.next_run == tick.next_run and _is_free(schedule, stale_after, now):
+                    schedule.status = "queued" if tick.due is None else "picked"
+                    schedule.due = tick.due or schedule.due
+                    schedule.next_run = tick.following
+                    schedule.heartbeat = schedule.updated = now
+                    moved.append(schedule.model_copy())
+        return sorted(moved, key=lambda schedule: schedule.id)
+
+    async def beat_schedules(self, runs: Sequence[Schedule]) -> set[ScheduleId]:
+        """Tell that these runs, as they were picked, go on; returns those not taken over."""
+        own = self._not_taken_over(runs)
+        await self.update_schedule_heartbeat(own)
+        return own
+
+    async def end_schedules(self, runs: Sequence[Schedule]) -> set[ScheduleId]:
+        """End these runs, as they were picked; returns those that nobody had taken over."""
+        own = self._not_taken_over(runs)
+        await self.set_schedule_queued(own)
+        return own
+
+    def _not_taken_over(self, runs: Sequence[Schedule]) -> set[ScheduleId]:
+        fences = {run.id: run.next_run for run in runs}
+        return {
+            schedule.id
+            for schedule in self._schedules.of_ids(set(fences))
+            if schedule.next_run == fences[schedule.id]
+        }
 
     async def set_schedule_queued(self, ids: set[ScheduleId]) -> None:
         """End the runs of these schedules now."""
@@ -61,6 +98,23 @@ class Schedules(InMemoryBase):
             ),
         )
 
+    async def pause_schedule(self, ids: set[ScheduleId], entrypoints: set[CronEntrypoint]) -> None:
+        """Start no tick of these schedules until they are resumed."""
+        self._set_paused(ids, entrypoints, paused=True)
+
+    async def resume_schedule(self, ids: set[ScheduleId], entrypoints: set[CronEntrypoint]) -> None:
+        """Go on with these schedules; ticks that fell into the pause count as missed."""
+        self._set_paused(ids, entrypoints, paused=False)
+
+    def _set_paused(
+        self, ids: set[ScheduleId], entrypoints: set[CronEntrypoint], *, paused: bool
+    ) -> None:
+        for schedule in self._schedules.rows.values():
+            chosen = schedule.id in ids or schedule.entrypoint in entrypoints
+            if chosen and (paused or schedule.paused):
+                schedule.paused = paused
+                schedule.updated = utc_now()
+
     async def delete_schedule(self, ids: set[ScheduleId], entrypoints: set[CronEntrypoint]) -> None:
         """Remove the schedules with these ids and those of these entrypoints."""
         self._schedules.rows = {
@@ -73,8 +127,16 @@ class Schedules(InMemoryBase):
         """Remove every schedule."""
         self._schedules.rows.clear()
 
+    async def database_time(self) -> datetime:
+        """The time by which schedules are due."""
+        return utc_now()
+
 
 def _is_due(schedule: Schedule, delay: timedelta, stale_after: timedelta, now: datetime) -> bool:
-    free = schedule.status == "queued" or schedule.heartbeat < now - stale_after
     same_tick = timedelta(0) < delay <= schedule.next_run + HALF_A_STEP - now
-    return schedule.next_run <= now and free and not same_tick
+    return _is_free(schedule, stale_after, now) and not same_tick
+
+
+def _is_free(schedule: Schedule, stale_after: timedelta, now: datetime) -> bool:
+    waits = schedule.status == "queued" or schedule.heartbeat < now - stale_after
+    return waits and schedule.next_run <= now and not schedule.paused

@@ -9,5 +9,7 @@ CREATE :persistence TABLE :"schedules_table" (
     next_run TIMESTAMPTZ NOT NULL DEFAULT now(),
     last_run TIMESTAMPTZ,
     status :"queue_status_type" DEFAULT 'queued',
+    due TIMESTAMPTZ,
+    paused_next_run TIMESTAMPTZ,
     UNIQUE (expression, entrypoint)
 );

@@ -4,12 +4,13 @@
 -- A delay that ends where this very tick began was reckoned before the tick: picking would run the
 -- tick twice, so the caller has to ask again. Half a second is half of the finest cron step.
 WITH due AS MATERIALIZED (
-    SELECT schedule.id, wanted.delay
+    SELECT schedule.id, schedule.next_run, wanted.delay
     FROM :"schedules_table" AS schedule
     INNER JOIN unnest($1::text[], $2::text[], $3::interval[])
         AS wanted (expression, entrypoint, delay)
         USING (expression, entrypoint)
     WHERE schedule.next_run <= now()
+        AND schedule.paused_next_run IS NULL
         AND (
             schedule.status = 'queued'
             OR (schedule.status = 'picked' AND schedule.heartbeat < now() - $4::interval)
@@ -24,7 +25,8 @@ WITH due AS MATERIALIZED (
 
 picked AS (
     UPDATE :"schedules_table" AS schedule
-    SET status = 'picked', next_run = now() + due.delay, heartbeat = now(), updated = now()
+    SET status = 'picked', due = due.next_run, next_run = now() + due.delay, heartbeat = now(),
+        updated = now()
     FROM due
     WHERE schedule.id = due.id
     RETURNING schedule.*
@@ -32,6 +34,6 @@ picked AS (
 
 SELECT
     id, expression, heartbeat, created, updated, next_run, last_run, status::text AS status,
-    entrypoint
+    entrypoint, due, false AS paused
 FROM picked
 ORDER BY id;

@@ -1,0 +1,3 @@
+ALTER TABLE :"schedules_table"
+    ADD COLUMN IF NOT EXISTS due TIMESTAMPTZ,
+    ADD COLUMN IF NOT EXISTS paused_next_run TIMESTAMPTZ;

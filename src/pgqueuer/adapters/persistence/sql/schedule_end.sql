@@ -1,0 +1,8 @@
+-- Ends the runs of the schedules $1, each known by the due time $2 that follows it.
+-- Gives the ids of those that nobody else has taken over; the others are left alone.
+UPDATE :"schedules_table" AS schedule
+SET status = 'queued', last_run = now(), updated = now()
+FROM unnest($1::bigint[], $2::timestamptz[]) AS given (id, next_run)
+WHERE schedule.id = given.id
+    AND COALESCE(schedule.paused_next_run, schedule.next_run) = given.next_run
+RETURNING schedule.id;
