@@ -233,3 +233,27 @@ def test_schedules_are_shown_and_removed(queue_dsn):
     assert unknown.code == 1
     assert "There is no schedule 'nosuch'" in unknown.stderr
     assert rows(queue_dsn, "SELECT count(*) FROM pgqueuer_schedules") == [(0,)]
+
+
+def test_schedules_are_paused_and_resumed(queue_dsn):
+    ((by_id,),) = rows(
+        queue_dsn,
+        "INSERT INTO pgqueuer_schedules (expression, entrypoint)"
+        " VALUES ('* * * * *', 'tick') RETURNING id",
+    )
+    rows(queue_dsn, "INSERT INTO pgqueuer_schedules (expression, entrypoint) VALUES ('@x', 'tock')")
+    paused = "SELECT entrypoint FROM pgqueuer_schedules WHERE paused_next_run IS NOT NULL"
+
+    shown = pgq("schedules", "--pause", str(by_id), "--pause", "tock", dsn=queue_dsn)
+    assert shown.code == 0
+    assert shown.stdout.count("paused") == 2
+    assert "9000" not in shown.stdout
+    assert sorted(rows(queue_dsn, paused)) == [("tick",), ("tock",)]
+
+    assert pgq("schedules", "--resume", str(by_id), dsn=queue_dsn).code == 0
+    assert rows(queue_dsn, paused) == [("tock",)]
+
+    for option in ("--pause", "--resume"):
+        unknown = pgq("schedules", option, "nosuch", dsn=queue_dsn)
+        assert unknown.code == 1
+        assert "There is no schedule 'nosuch'" in unknown.stderr

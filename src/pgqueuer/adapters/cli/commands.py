@@ -46,7 +46,7 @@ BUILT_IN: Mapping[str, LazyCommand] = MappingProxyType(
         "backlog": LazyCommand("report_cmd", "backlog", "Show how long jobs have been queued."),
         "workers": LazyCommand("report_cmd", "workers", "Show who holds picked jobs."),
         "stale": LazyCommand("report_cmd", "stale", "Show picked jobs whose worker is silent."),
-        "schedules": LazyCommand("report_cmd", "schedules", "Show or remove schedules."),
+        "schedules": LazyCommand("report_cmd", "schedules", "Show, pause or remove schedules."),
         "plugins": LazyCommand("plugins_cmd", "plugins", "List and check plugins."),
         "completion": LazyCommand("completion_cmd", "completion", "Complete pgq in a shell."),
         "embedded": LazyCommand("embedded_cmd", "embedded", "Run a PostgreSQL of your own."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import click
@@ -126,33 +126,55 @@ def stale(ctx: click.Context, threshold: timedelta, limit: int, as_json: bool) -
     )
 
 
+CHOSEN = "ID|ENTRYPOINT"
+
+
 @click.command()
 @click.option(
     "-r",
     "--remove",
     multiple=True,
-    metavar="ID|ENTRYPOINT",
+    metavar=CHOSEN,
     help="Remove a schedule by its id, or all of an entrypoint; repeatable.",
 )
+@click.option(
+    "--pause",
+    multiple=True,
+    metavar=CHOSEN,
+    help="Start no tick of it anywhere until it is resumed; repeatable.",
+)
+@click.option("--resume", multiple=True, metavar=CHOSEN, help="Go on with it; repeatable.")
 @json_option
 @click.pass_context
-def schedules(ctx: click.Context, remove: tuple[str, ...], as_json: bool) -> None:
-    """Show the schedules, after removing those that were asked for."""
+def schedules(
+    ctx: click.Context,
+    remove: tuple[str, ...],
+    pause: tuple[str, ...],
+    resume: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Show the schedules, after removing, pausing and resuming those that were asked for."""
 
-    async def remove_and_list(queries: Queries) -> tuple[list[str], list[Schedule]]:
+    async def change_and_list(queries: Queries) -> tuple[list[str], list[Schedule]]:
         before = await queries.peek_schedule()
-        if remove:
-            await queries.delete_schedule(
-                {ScheduleId(int(name)) for name in remove if name.isdecimal()},
-                {CronEntrypoint(name) for name in remove if not name.isdecimal()},
-            )
+        await queries.delete_schedule(*_chosen(remove))
+        await queries.pause_schedule(*_chosen(pause))
+        await queries.resume_schedule(*_chosen(resume))
         known = {str(row.id) for row in before} | {row.entrypoint for row in before}
-        return [name for name in remove if name not in known], await queries.peek_schedule()
+        asked = (*remove, *pause, *resume)
+        return [name for name in asked if name not in known], await queries.peek_schedule()
 
-    unknown, rows = with_queries(ctx, remove_and_list)
+    unknown, rows = with_queries(ctx, change_and_list)
     _show_schedules(rows, as_json)
     if unknown:
         raise UserError(f"There is no schedule {', '.join(map(repr, unknown))}; check the table")
+
+
+def _chosen(names: Iterable[str]) -> tuple[set[ScheduleId], set[CronEntrypoint]]:
+    return (
+        {ScheduleId(int(name)) for name in names if name.isdecimal()},
+        {CronEntrypoint(name) for name in names if not name.isdecimal()},
+    )
 
 
 def _show_schedules(rows: Sequence[Schedule], as_json: bool) -> None:
@@ -177,8 +199,14 @@ def _show_schedules(rows: Sequence[Schedule], as_json: bool) -> None:
             row.updated,
             row.next_run,
             row.last_run,
-            row.status,
+            _status(row),
             row.entrypoint,
         ],
         as_json=as_json,
     )
+
+
+def _status(row: Schedule) -> str:
+    if not row.paused:
+        return row.status
+    return "paused" if row.status == "queued" else f"{row.status}, paused"
