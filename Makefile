@@ -7,6 +7,7 @@ TESTS ?= tests
 WORKERS ?= 2
 ARGS ?=
 TREE ?=
+MINUTES ?= 10
 
 VENV := $(if $(filter oldest,$(DEPS)),.venv-oldest,.venv)
 BIN := $(VENV)/bin
@@ -15,7 +16,7 @@ STAMP := $(VENV)/.installed
 CONSTRAINTS := $(VENV)/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint type test bench docs demo clean
+.PHONY: help setup lint type test soak bench docs demo clean
 
 help: ## Show this help
 	@echo "make VERB [NAME=VALUE ...]"
@@ -43,6 +44,9 @@ type: $(STAMP) ## Check the types with mypy and pyright
 test: $(STAMP) ## Run the tests on PG=14 to 18 (18); TESTS=tests/unit, ARGS="-x -k name", DEPS=oldest
 	@bindir="$(if $(filter-out 18,$(PG)),$$($(BIN)/python scripts/fetch_postgres.py $(PG)))" && \
 	PGQUEUER_TEST_PG_BINDIR="$$bindir" $(BIN)/python -m pytest -n $(WORKERS) $(TESTS) $(ARGS)
+
+soak: $(STAMP) ## Live through random lives of jobs for MINUTES=10, on PG=14 to 18
+	@PGQUEUER_TEST_SOAK_MINUTES=$(MINUTES) $(MAKE) --no-print-directory test WORKERS=0 TESTS=tests/statemachine ARGS="-s -q -k as_long_as_asked"
 
 bench: $(STAMP) ## Measure the speed and the memory; ARGS are for the benchmark
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -7,7 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from pgqueuer.domain.lifecycle import ClaimRequest, EntrypointTerms, ReapReport, Settlement
+from pgqueuer.domain.lifecycle import (
+    ClaimRequest,
+    EntrypointTerms,
+    ReapReport,
+    Settlement,
+    settled_by,
+)
 from pgqueuer.domain.models import Job, TracebackRecord
 from pgqueuer.domain.types import JOB_STATUS, JobId, QueueEntrypoint, QueueManagerId
 from pgqueuer.ports.repository import EntrypointExecutionParameter
@@ -70,7 +76,12 @@ class WorkerCalls(ABC):
     async def log_jobs(
         self, job_status: list[tuple[Job, JOB_STATUS, TracebackRecord | None]]
     ) -> None:
-        """Write outcomes of jobs that are still picked by the owner that each job names."""
+        """Write outcomes of jobs that are still picked by the owner that each job names.
+
+        Raises ValueError for `picked`, which is no outcome.
+        """
+        for _, status, _ in job_status:
+            settled_by(status)
         await self.settle(
             [
                 Settlement(job.id, job.queue_manager_id, status, record)

@@ -77,7 +77,8 @@ class JobStore(Protocol):
     async def settle(self, settlements: Sequence[Settlement]) -> list[JobId]:
         """Write outcomes, in one transaction; return the ids that were no longer the owner's.
 
-        Those rows stay untouched. What goes back to the queue wakes idle workers.
+        Those rows stay untouched. Of several outcomes of one job the first counts. What goes back
+        to the queue wakes idle workers.
         """
         ...
 

@@ -15,6 +15,8 @@ from pgqueuer.adapters.persistence.sqlstate import is_deadlock_detected, is_uniq
 from pgqueuer.core.worker_calls import WorkerCalls
 from pgqueuer.domain import events
 from pgqueuer.domain.lifecycle import (
+    LEASE_EXPIRED,
+    LEASE_EXPIRED_MESSAGE,
     ClaimRequest,
     EntrypointTerms,
     Outlook,
@@ -83,6 +85,7 @@ class JobQueries(StatementRunner, WorkerCalls):
         """Write outcomes; return the ids that were not their owner's. See `JobStore.settle`."""
         if not settlements:
             return []
+        settlements = _first_of_each_job(settlements)
         rows = await self._fetch(
             "settle",
             [outcome.job_id for outcome in settlements],
@@ -177,11 +180,19 @@ class JobQueries(StatementRunner, WorkerCalls):
 
 _LEASE_EXPIRED = json.dumps(
     {
-        "exception_type": "LeaseExpired",
-        "exception_message": "The worker stopped renewing the lease of this job.",
+        "exception_type": LEASE_EXPIRED,
+        "exception_message": LEASE_EXPIRED_MESSAGE,
         "traceback": "",
     }
 )
+
+
+def _first_of_each_job(settlements: Sequence[Settlement]) -> Sequence[Settlement]:
+    """Without second outcomes: one statement writes a row once, and does not say which one wins."""
+    first: dict[JobId, Settlement] = {}
+    for settlement in settlements:
+        first.setdefault(settlement.job_id, settlement)
+    return settlements if len(first) == len(settlements) else list(first.values())
 
 
 def _count(value: object) -> int:

@@ -102,9 +102,9 @@ class OperationTests(RepositoryKit):
 
     async def test_a_job_is_canceled_once(self, repository: Store) -> None:
         job_id = await enqueue_one(repository)
-        await repository.mark_job_as_cancelled([job_id])
 
         await repository.mark_job_as_cancelled([job_id, job_id])
+        await repository.mark_job_as_cancelled([job_id])
 
         assert await history(repository, job_id) == ["queued", "canceled"]
 

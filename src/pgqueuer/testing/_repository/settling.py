@@ -62,6 +62,17 @@ class SettlingTests(RepositoryKit):
         assert await history(repository, job_id) == ["queued", "picked"]
         assert await settle(repository, owner, "successful", job_id) == []
 
+    async def test_of_several_outcomes_of_one_job_the_first_counts(self, repository: Store) -> None:
+        me = worker()
+        job_id = await enqueue_one(repository)
+        await claim_one(repository, me)
+        first, second = Settlement(job_id, me, "queued"), Settlement(job_id, me, "successful")
+
+        assert await repository.settle([first, second]) == []
+
+        assert await sizes(repository) == {(WORK, "queued"): 1}
+        assert await history(repository, job_id) == ["queued", "picked", "queued"]
+
     @pytest.mark.parametrize("status", OUTCOMES)
     async def test_who_lost_a_job_to_another_changes_nothing(
         self, repository: Store, status: JOB_STATUS

@@ -100,6 +100,15 @@ class WorkerCallTests(RepositoryKit):
         entry = (await repository.queue_log())[-1]
         assert (entry.job_id, entry.status, entry.traceback) == (job_id, status, record)
 
+    async def test_log_jobs_refuses_what_is_no_outcome(self, repository: Store) -> None:
+        await enqueue_one(repository)
+        job = await claim_one(repository, worker())
+
+        with pytest.raises(ValueError, match="picked"):
+            await repository.log_jobs([(job, "picked", None)])
+
+        assert await sizes(repository) == {(WORK, "picked"): 1}
+
     async def test_log_jobs_holds_failed_jobs(self, repository: Store) -> None:
         job_id = await enqueue_one(repository)
         job = await claim_one(repository, worker())

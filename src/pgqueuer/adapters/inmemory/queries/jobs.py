@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import cached_property
 from typing import Literal, overload
 
+from pgqueuer.adapters.inmemory.queries.backlog import Row
 from pgqueuer.adapters.inmemory.queries.leases import Leases
 from pgqueuer.adapters.inmemory.queries.table import job_of
 from pgqueuer.adapters.persistence.bulk import BulkQueries
@@ -14,6 +16,7 @@ from pgqueuer.adapters.persistence.enqueue import plan_enqueue
 from pgqueuer.adapters.persistence.query_helpers import NormedEnqueueParam
 from pgqueuer.core.tracing import TracerGuard
 from pgqueuer.domain import events
+from pgqueuer.domain.lifecycle import CANCEL, DELETE, REQUEUE
 from pgqueuer.domain.models import Job, QueueStatistics, utc_now
 from pgqueuer.domain.types import (
     JOB_STATUS,
@@ -123,13 +126,10 @@ class Jobs(Leases, BulkQueries):
     async def requeue_failed(self, ids: list[JobId]) -> int:
         """As `requeue_jobs`; return the number of jobs that were put back."""
         now = utc_now()
-        found = [self._table.rows.get(job_id) for job_id in dict.fromkeys(ids)]
-        held = [row for row in found if row is not None and row.status == "failed"]
+        held = [row for row in self._rows(ids) if row.status == "failed"]
         self._table.require_free([row.dedupe_key for row in held])
         for row in held:
-            row.attempts = row.takeovers = 0
-            row.execute_after = now
-            self._table.put_back(row, now)
+            self._table.move(row, REQUEUE, now)
         if held:
             await self._tell_changed("update")
         return len(held)
@@ -140,12 +140,18 @@ class Jobs(Leases, BulkQueries):
 
     async def cancel_jobs(self, ids: list[JobId]) -> int:
         """As `mark_job_as_cancelled`; return the number of jobs that were there."""
-        found = [row for job_id in ids if (row := self._table.rows.get(job_id)) is not None]
+        now = utc_now()
+        found = self._rows(ids)
         for row in found:
-            self._table.remove(row, "canceled")
+            self._table.move(row, CANCEL, now)
         await self.notify_job_cancellation(ids)
         await self._tell_changed("delete")
         return len(found)
+
+    def _rows(self, ids: Iterable[JobId]) -> list[Row]:
+        """Those of the jobs that are there, each once."""
+        found = (self._table.rows.get(job_id) for job_id in dict.fromkeys(ids))
+        return [row for row in found if row is not None]
 
     async def clear_queue(self, entrypoint: str | list[str] | None = None) -> None:
         """Delete the jobs of these entrypoints, with a log row each; None forgets all, without."""
@@ -155,8 +161,9 @@ class Jobs(Leases, BulkQueries):
             return
         names = {entrypoint} if isinstance(entrypoint, str) else set(entrypoint)
         unwanted = [row for row in self._table.rows.values() if row.entrypoint in names]
+        now = utc_now()
         for row in unwanted:
-            self._table.remove(row, "deleted")
+            self._table.move(row, DELETE, now)
         if unwanted:
             await self._tell_changed("delete")
 

@@ -11,11 +11,19 @@ from pgqueuer.adapters.inmemory.queries.base import InMemoryBase
 from pgqueuer.adapters.inmemory.queries.table import job_of
 from pgqueuer.core.worker_calls import WorkerCalls
 from pgqueuer.domain.lifecycle import (
+    CLAIM,
+    LEASE_EXPIRED,
+    LEASE_EXPIRED_MESSAGE,
+    PARK,
+    RECOVER,
     ClaimRequest,
     EntrypointTerms,
     Outlook,
     ReapReport,
     Settlement,
+    Transition,
+    expired,
+    settled_by,
 )
 from pgqueuer.domain.models import Job, TracebackRecord, utc_now
 from pgqueuer.domain.types import JOB_STATUS, JobId, QueueEntrypoint, QueueManagerId
@@ -38,7 +46,7 @@ class Leases(InMemoryBase, WorkerCalls):
             )
             if row is None:
                 break
-            self._table.pick(row, request.owner, now)
+            self._table.move(row, CLAIM, now, owner=request.owner)
             if row.entrypoint in room:
                 room[row.entrypoint] -= 1
             claimed.append(row)
@@ -98,15 +106,15 @@ class Leases(InMemoryBase, WorkerCalls):
             for row in self._table.picked.values()
             if row.entrypoint in entrypoints and row.queue_manager_id != owner
         ]
-        expired = [row for row in others if row.heartbeat + heartbeat_timeout <= now]
+        overdue = [row for row in others if row.heartbeat + heartbeat_timeout <= now]
         parked = sum(
-            self._take_over(row, entrypoints[row.entrypoint].max_takeovers, now) for row in expired
+            self._take_over(row, entrypoints[row.entrypoint].max_takeovers, now) for row in overdue
         )
-        if len(expired) > parked:
+        if len(overdue) > parked:
             await self._tell_changed("update")
         alive = [row.heartbeat for row in others if row.status == "picked"]
         return ReapReport(
-            requeued=len(expired) - parked,
+            requeued=len(overdue) - parked,
             parked=parked,
             suspects=any(self._table.backlog(name, True).head(now) for name in entrypoints),
             next_expiry=min(alive) + heartbeat_timeout - now if alive else None,
@@ -121,7 +129,7 @@ class Leases(InMemoryBase, WorkerCalls):
             if row.queue_manager_id == owner and row.id not in known
         ]
         for row in unknown:
-            self._table.put_back(row, now)
+            self._table.move(row, RECOVER, now)
         if unknown:
             await self._tell_changed("update")
         return len(unknown)
@@ -162,41 +170,34 @@ class Leases(InMemoryBase, WorkerCalls):
         return {name: limit - taken[name] for name, limit in limits.items()}
 
     def _conclude(self, row: Row, settlement: Settlement, now: datetime) -> None:
-        if settlement.status == "queued":
-            row.attempts += settlement.counts
-            row.execute_after = now + settlement.delay
-            self._table.put_back(row, now, settlement.traceback)
-        elif settlement.status == "failed":
-            self._table.park(row, now, settlement.traceback)
-        else:
-            self._table.remove(row, settlement.status, settlement.traceback)
+        self._table.move(
+            row,
+            settled_by(settlement.status, counts=settlement.counts),
+            now,
+            delay=settlement.delay,
+            traceback=settlement.traceback,
+        )
 
     def _take_over(self, row: Row, max_takeovers: int, now: datetime) -> bool:
         """End an expired lease; tell whether the job was parked."""
-        poison = row.takeovers >= max_takeovers
-        row.attempts += 1
-        row.takeovers += 1
-        record = _lease_expired(row, poison, now)
-        if poison:
-            self._table.park(row, now, record)
-        else:
-            self._table.put_back(row, now, record)
-        return poison
+        transition = expired(row.takeovers, max_takeovers)
+        self._table.move(row, transition, now, traceback=_lease_expired(row, transition, now))
+        return transition is PARK
 
 
-def _lease_expired(row: Row, poison: bool, now: datetime) -> TracebackRecord:
+def _lease_expired(row: Row, transition: Transition, now: datetime) -> TracebackRecord:
     return TracebackRecord(
         job_id=row.id,
         timestamp=now,
-        exception_type="LeaseExpired",
-        exception_message="The worker stopped renewing the lease of this job.",
+        exception_type=LEASE_EXPIRED,
+        exception_message=LEASE_EXPIRED_MESSAGE,
         traceback="",
         additional_context={
             "entrypoint": row.entrypoint,
             "queue_manager_id": str(row.queue_manager_id),
             "last_heartbeat": row.heartbeat.isoformat(),
-            "attempt": row.attempts,
-            "takeovers": row.takeovers,
-            "parked": poison,
+            "attempt": transition.attempts.after(row.attempts),
+            "takeovers": transition.takeovers.after(row.takeovers),
+            "parked": transition is PARK,
         },
     )

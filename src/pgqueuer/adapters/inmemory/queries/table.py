@@ -14,7 +14,7 @@ from pgqueuer.adapters.persistence.query_helpers import (
     repeated_dedupe_keys,
 )
 from pgqueuer.domain.errors import DuplicateJobError
-from pgqueuer.domain.lifecycle import ACTIVE, SUSPECT_TAKEOVERS
+from pgqueuer.domain.lifecycle import ACTIVE, ENQUEUE, SUSPECT_TAKEOVERS, Due, Transition
 from pgqueuer.domain.models import Job, TracebackRecord
 from pgqueuer.domain.types import JOB_STATUS, JobId, QueueEntrypoint, QueueManagerId
 
@@ -57,34 +57,40 @@ class QueueTable:
             created=now,
             updated=now,
             heartbeat=now,
-            execute_after=now + (columns.execute_after[place] or timedelta(0)),
+            execute_after=now,
         )
         self.rows[row.id] = row
         self.queued[row.entrypoint] += 1
-        self._enter(row, "queued", None)
+        self.move(row, ENQUEUE, now, delay=columns.execute_after[place] or timedelta(0))
         return row
 
-    def pick(self, row: Row, owner: QueueManagerId, now: datetime) -> None:
-        """Lease a queued job to `owner`."""
-        row.queue_manager_id, row.heartbeat, row.updated = owner, now, now
-        self._enter(row, "picked", None)
-
-    def put_back(self, row: Row, now: datetime, traceback: TracebackRecord | None = None) -> None:
-        """Make a job queued, without an owner."""
-        row.queue_manager_id, row.updated = None, now
-        self._enter(row, "queued", traceback)
-
-    def park(self, row: Row, now: datetime, traceback: TracebackRecord | None) -> None:
-        """Keep a job as failed, without an owner."""
-        row.queue_manager_id, row.updated = None, now
-        self._enter(row, "failed", traceback)
-
-    def remove(
-        self, row: Row, status: JOB_STATUS, traceback: TracebackRecord | None = None
+    def move(
+        self,
+        row: Row,
+        transition: Transition,
+        now: datetime,
+        *,
+        owner: QueueManagerId | None = None,
+        delay: timedelta = timedelta(0),
+        traceback: TracebackRecord | None = None,
     ) -> None:
-        """Delete a job; `status` is what its log says."""
-        self._enter(row, status, traceback)
-        del self.rows[row.id]
+        """Change a row as the transition says; `owner` is who claims it.
+
+        Raises ValueError for a transition without a target.
+        """
+        if transition.target is None:
+            raise ValueError(f"{transition.name!r} leaves no trace of a job; use clear()")
+        row.attempts = transition.attempts.after(row.attempts)
+        row.takeovers = transition.takeovers.after(row.takeovers)
+        if transition.execute_after is not Due.SAME:
+            row.execute_after = now + delay
+        if transition.leases:
+            row.heartbeat = now
+        row.queue_manager_id = owner if transition.leases else None
+        row.updated = now
+        self._enter(row, transition.target, traceback)
+        if not transition.keeps_row:
+            del self.rows[row.id]
 
     def raise_priority(self, row: Row, priority: int) -> None:
         """Move a job up, never down."""
