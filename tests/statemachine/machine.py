@@ -47,7 +47,7 @@ new_jobs = st.builds(
     entrypoint=entrypoints,
     priority=st.integers(-1, 2),
     delay=st.sampled_from([0, 0, 0, 0, 1, 3, -2]),
-    key=st.sampled_from([None, None, None, "a", "b", "c"]),
+    key=st.sampled_from([None, None, "a", "b", "c"]),
 )
 conflicts = st.sampled_from(["raise", "skip", "update_priority"])
 
@@ -124,6 +124,14 @@ class LifeOfJobs(RuleBasedStateMachine):
     @rule(jobs=st.lists(new_jobs, max_size=5), on_conflict=conflicts)
     def enqueue_batch(self, jobs: list[NewJob], on_conflict: str) -> None:
         self._enqueue(jobs, on_conflict, lambda side: side.enqueue(jobs, on_conflict))
+
+    @precondition(lambda self: self.model.keyed())
+    @rule(pick=st.integers(0, 63), priority=st.integers(0, 5))
+    def hurry(self, pick: int, priority: int) -> None:
+        """Raise the priority of a job that is there."""
+        keyed = self.model.keyed()
+        job = NewJob(entrypoint="any", priority=priority, key=keyed[pick % len(keyed)].key)
+        self.enqueue_one(job, "update_priority")
 
     def _enqueue(
         self, jobs: list[NewJob], on_conflict: str, act: Callable[[Side], Awaitable[object]]
@@ -293,7 +301,8 @@ class LifeOfJobs(RuleBasedStateMachine):
 
     @rule(owner=owners, known=st.lists(st.integers(0, 63), max_size=3))
     def recover_claims(self, owner: Owner, known: list[int]) -> None:
-        numbers = self._jobs(known)
+        mine = [job.number for job in self.model.of_status("picked") if job.owner == owner]
+        numbers = [*(mine[pick % len(mine)] for pick in known if mine), *self._jobs(known[:1])]
         self.both(
             lambda side: side.queries.recover_claims(
                 WORKERS[owner], [side.id_of(number) for number in numbers]

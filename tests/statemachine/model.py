@@ -282,6 +282,10 @@ class Model:
             if (limit := limits[job.entrypoint]) and (job.seat is None or job.seat >= limit)
         }
 
+    def keyed(self) -> list[ModelJob]:
+        """The active jobs with a dedupe key."""
+        return self.holders(job.key for job in self.jobs.values())
+
     def sizes(self) -> Counter[tuple[str, int, str | None]]:
         return Counter((job.entrypoint, job.priority, job.status) for job in self.jobs.values())
 
