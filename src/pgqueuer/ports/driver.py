@@ -112,6 +112,17 @@ class ConnectionLiveness(Protocol):
     def closed(self) -> bool: ...
 
 
+@runtime_checkable
+class BackendIdentity(Protocol):
+    """A driver that knows which server process it was connected to; optional.
+
+    `backend_pids` takes one connection and returns the number that the server announced when it
+    was opened, and that of the process which answers now. They differ behind a pooler.
+    """
+
+    async def backend_pids(self) -> tuple[int, int]: ...
+
+
 class SyncDriver(Protocol):
     """A synchronous connection for producers."""
 

@@ -35,6 +35,7 @@ BUILT_IN: Mapping[str, LazyCommand] = MappingProxyType(
         "verify": LazyCommand("schema_cmd", "verify", "Check what is installed."),
         "durability": LazyCommand("schema_cmd", "durability", "Choose what a crash may cost."),
         "autovac": LazyCommand("schema_cmd", "autovac", "Tune autovacuum for a queue."),
+        "doctor": LazyCommand("doctor_cmd", "doctor", "Look for what may go wrong."),
         "sql": LazyCommand("sql_cmd", "sql_app", "Print the SQL of a schema command."),
         "queue": LazyCommand("queue_cmd", "queue", "Enqueue a job."),
         "listen": LazyCommand("queue_cmd", "listen", "Print the events of the channel."),

@@ -34,14 +34,15 @@ def with_queries(ctx: click.Context, work: Callable[[Queries], Awaitable[T]]) ->
 async def open_queries(config: AppConfig) -> AsyncGenerator[Queries]:
     """What --factory yields, else what --driver connects to, else asyncpg or psycopg."""
     async with AsyncExitStack() as stack:
-        queries = await _enter(stack, config)
+        queries = await open_store(stack, config)
         if not isinstance(queries, Queries):
             origin = f"driver {config.driver!r}" if config.factory is None else config.factory
             raise TypeError(f"{origin} gave {type(queries).__name__}, but commands need Queries")
         yield queries
 
 
-async def _enter(stack: AsyncExitStack, config: AppConfig) -> object:
+async def open_store(stack: AsyncExitStack, config: AppConfig) -> object:
+    """As `open_queries`, whatever kind of store it is; the connection is closed with `stack`."""
     source = _source(config)
     try:
         return await stack.enter_async_context(source)

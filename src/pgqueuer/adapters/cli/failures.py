@@ -13,6 +13,7 @@ from pgqueuer.adapters.cli.options import AppConfig
 
 INTERRUPTED = 130
 """What shells report for a command that Ctrl-C ended."""
+CHECK_CONNECTION = "Check that PostgreSQL is up, and --pg-dsn, PGDSN or PGHOST"
 
 _LOGIN_PASSWORD = re.compile(r"""([^\s:@/"']*:)(?!//)\S*(@)""")
 _KEYWORD_PASSWORD = re.compile(r"(password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&'\"]+)", re.IGNORECASE)
@@ -97,8 +98,7 @@ def _invalid_setting(location: tuple[int | str, ...], message: str) -> str:
 
 def cannot_connect(reason: str) -> str:
     """What to say when there is no connection."""
-    where = "Check that PostgreSQL is up, and --pg-dsn, PGDSN or PGHOST"
-    return f"Cannot connect: {reason.strip().rstrip('.')}. {where}"
+    return f"Cannot connect: {reason.strip().rstrip('.')}. {CHECK_CONNECTION}"
 
 
 def _is_connection_failure(error: BaseException) -> bool:

@@ -67,6 +67,11 @@ class AsyncpgDriver(PostgresDriver):
         async with self._in_turn():
             return await _copy_records(self._connection, table, columns, rows)
 
+    async def backend_pids(self) -> tuple[int, int]:
+        """The server process as announced, and as it is now; they differ behind a pooler."""
+        async with self._in_turn():
+            return await _backend_pids(self._connection)
+
     @asynccontextmanager
     async def _in_turn(self) -> AsyncGenerator[None]:
         async with self._lock:
@@ -143,6 +148,11 @@ class AsyncpgPoolDriver(PostgresDriver):
         """
         async with self._pooled() as connection:
             return await _copy_records(connection, table, columns, rows)
+
+    async def backend_pids(self) -> tuple[int, int]:
+        """Of one connection the server process as announced, and as it is now."""
+        async with self._pooled() as connection:
+            return await _backend_pids(connection)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncGenerator[AnyConnection]:
@@ -231,6 +241,10 @@ class AsyncpgPoolDriver(PostgresDriver):
             raise
         logger.info("Listening again, on another connection")
         self._listening_changed(True)
+
+
+async def _backend_pids(connection: AnyConnection) -> tuple[int, int]:
+    return connection.get_server_pid(), int(await connection.fetchval("SELECT pg_backend_pid()"))
 
 
 async def _copy_records(

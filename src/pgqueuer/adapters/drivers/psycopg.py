@@ -98,6 +98,11 @@ class PsycopgDriver(PostgresDriver):
                 await copy.write(block)
         return cursor.rowcount
 
+    async def backend_pids(self) -> tuple[int, int]:
+        """The server process as announced, and as it is now; they differ behind a pooler."""
+        [row] = await self.fetch("SELECT pg_backend_pid() AS pid")
+        return self._connection.info.backend_pid, int(str(row["pid"]))
+
     async def _run(self, query: str, args: Sequence[object]) -> AsyncDriverCursor:
         statement = self._statements[query]
         if not statement.repeated:
