@@ -96,6 +96,9 @@ async def check_log(patient: Patient) -> AsyncIterator[Verdict]:
     limits = patient.limits
     log = await patient.row("log", limits.log_rows_pending + 1)
     pending, space = number(log["pending"]), number(log["bytes"])
+    back = "" if log["age"] is None else f", {duration(float(number(log['age'])))} back"
+    kept = patient.queries.settings.log_retention
+    retention = f"kept for {duration(kept.total_seconds())}" if kept else "kept for ever"
     if pending > limits.log_rows_pending:
         yield warn(
             f"more than {limits.log_rows_pending:,} rows are not in the statistics yet",
@@ -103,9 +106,8 @@ async def check_log(patient: Patient) -> AsyncIterator[Verdict]:
         )
     if space > limits.log_bytes:
         yield warn(
-            f"the log takes {size(space)}, back to {duration(float(number(log['age'])))} ago",
-            "delete what you do not need any more, such as old rows by their column created",
+            f"the log takes {size(space)}{back}, {retention}",
+            "set PGQUEUER_LOG_RETENTION to less and run 'pgq prune'",
         )
     if pending <= limits.log_rows_pending and space <= limits.log_bytes:
-        age = "" if log["age"] is None else f", {duration(float(number(log['age'])))} back"
-        yield ok(f"{size(space)}{age}, {counted(pending, 'row')} to fold in")
+        yield ok(f"{size(space)}{back}, {retention}, {counted(pending, 'row')} to fold in")
