@@ -82,11 +82,11 @@ async def statuses(queries: Queries) -> list[str]:
 
 @pytest.mark.parametrize("block", SHOWN, ids=str)
 def test_code_in_the_documentation_is_an_example_that_is_run(block: Block) -> None:
-    sources = [path.read_text(encoding="utf-8") for path in EXAMPLES.glob("*.py")]
+    sources = [path.read_text(encoding="utf-8") for path in EXAMPLES.rglob("*.py")]
     assert any(shows(source, block.text) for source in sources)
 
 
-@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.py")), ids=lambda path: path.name)
 def test_every_function_of_an_example_is_shown(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
     for node in ast.parse(source).body:

@@ -42,6 +42,7 @@ def loaded(code: str) -> set[str]:
             "from pgqueuer.db import SqlAlchemyDriver",
             ("sqlalchemy", "asyncpg", "psycopg", "psycopg2"),
         ),
+        ("import pgqueuer.adapters.django", ("django", "asyncpg", "psycopg", "pydantic")),
         *(
             (
                 f"from pgqueuer.adapters.cli.cli import app; app({arguments!r})",

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from psycopg import AsyncConnection, AsyncRawCursor, Connection, RawCursor
+from psycopg import adapters as psycopg_adapters
 from psycopg.abc import AdaptContext, Buffer
 from psycopg.abc import Loader as LoaderProtocol
 from psycopg.adapt import AdaptersMap, Dumper, Loader, Transformer
@@ -145,7 +146,8 @@ class DriverAdapters:
             self.usual.register_dumper(carrier, dumper)
         self.patient = AdaptersMap(self.usual)
         for format_ in Format:
-            times = connection.adapters.get_loader(TIMESTAMPTZ, format_)
+            # Not what the connection's owner, such as Django, has for times in another zone.
+            times = psycopg_adapters.get_loader(TIMESTAMPTZ, format_)
             if times is not None:
                 self.usual.register_loader(TIMESTAMPTZ, _utc_loader(times))
                 self.patient.register_loader(TIMESTAMPTZ, _patient_loader(times))
