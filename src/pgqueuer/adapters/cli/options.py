@@ -17,6 +17,8 @@ else:
     TimedeltaType = click.ParamType
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LARGEST_ID = 2**63 - 1
+"""Of a BIGINT column."""
 
 
 class VerifyMode(Enum):

@@ -9,7 +9,7 @@ import click
 
 from pgqueuer.adapters.cli.connection import with_queries
 from pgqueuer.adapters.cli.failures import UserError
-from pgqueuer.adapters.cli.options import OnConflictChoice
+from pgqueuer.adapters.cli.options import LARGEST_ID, OnConflictChoice
 from pgqueuer.adapters.cli.tables import json_option, limit_option, show_json_objects, show_table
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.core.listeners import initialize_notice_event_listener
@@ -20,7 +20,6 @@ from pgqueuer.domain.types import Channel, JobId, OnConflict
 from pgqueuer.plugins.tracers import tracers_of, use_tracers
 from pgqueuer.ports.driver import ConnectionLiveness, Driver
 
-LARGEST_ID = 2**63 - 1
 LIVENESS_CHECK_SECONDS = 1.0
 
 

@@ -10,7 +10,7 @@ import click
 
 from pgqueuer.adapters.cli.connection import with_queries
 from pgqueuer.adapters.cli.failures import UserError
-from pgqueuer.adapters.cli.options import Seconds
+from pgqueuer.adapters.cli.options import LARGEST_ID, Seconds
 from pgqueuer.adapters.cli.tables import json_option, limit_option, show_models
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.domain.models import LogStatistics, Schedule
@@ -171,8 +171,9 @@ def schedules(
 
 
 def _chosen(names: Iterable[str]) -> tuple[set[ScheduleId], set[CronEntrypoint]]:
+    numbers = {int(name) for name in names if name.isdecimal()}
     return (
-        {ScheduleId(int(name)) for name in names if name.isdecimal()},
+        {ScheduleId(number) for number in numbers if number <= LARGEST_ID},
         {CronEntrypoint(name) for name in names if not name.isdecimal()},
     )
 
