@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from pgqueuer.core.logconfig import logger
 from pgqueuer.core.qm import ExecutorFactory, Handler, QueueManager
 from pgqueuer.core.sm import SchedulerManager
+from pgqueuer.core.worker.options import RunOptions
 from pgqueuer.domain.lifecycle import DEFAULT_MAX_TAKEOVERS
 from pgqueuer.domain.types import Channel, MissedTicks, OnFailure, QueueExecutionMode
 from pgqueuer.ports.driver import Driver
@@ -184,26 +185,25 @@ class PgQueuer:
         The first one to fail ends the other, and its exception is raised. For the settings see
         `QueueManager.run`.
         """
-        queue = asyncio.create_task(
-            self.qm.run(
-                dequeue_timeout=dequeue_timeout,
-                batch_size=batch_size,
-                mode=mode,
-                max_concurrent_tasks=max_concurrent_tasks,
-                shutdown_on_listener_failure=shutdown_on_listener_failure,
-                heartbeat_timeout=heartbeat_timeout,
-                log_aggregation_interval=log_aggregation_interval,
-            )
+        options = RunOptions(
+            dequeue_timeout=dequeue_timeout,
+            batch_size=batch_size,
+            mode=mode,
+            max_concurrent_tasks=max_concurrent_tasks,
+            shutdown_on_listener_failure=shutdown_on_listener_failure,
+            heartbeat_timeout=heartbeat_timeout,
+            log_aggregation_interval=log_aggregation_interval,
         )
+        queue = asyncio.create_task(self.qm.run(**asdict(options)))
         queue.add_done_callback(lambda _: self.shutdown.set())
         scheduler = asyncio.create_task(self.sm.run(heartbeat_timeout))
         try:
-            await _first_failure_ends_all({queue, scheduler})
+            await _first_failure_ends_all([queue, scheduler])
         finally:
             self.shutdown.set()
 
 
-async def _first_failure_ends_all(tasks: set[asyncio.Task[None]]) -> None:
+async def _first_failure_ends_all(tasks: list[asyncio.Task[None]]) -> None:
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
     finally:

@@ -10,6 +10,7 @@ from typing import Final, Protocol, Self
 
 from pgqueuer.core.backoff import Backoff, jittered
 from pgqueuer.core.logconfig import logger
+from pgqueuer.core.ranges import check_duration
 from pgqueuer.core.tm import cancel_and_wait
 from pgqueuer.domain.lifecycle import TERMINAL
 from pgqueuer.domain.models import JobStatusRow
@@ -22,6 +23,9 @@ IDS_PER_QUERY: Final = 1_000
 POLL_SECONDS: Final = 0.075
 """The pause between looks, or as long as the last look took where that was longer: asking for very
 many jobs takes half of a connection at most."""
+
+
+SHORTEST_REFRESH: Final = timedelta(microseconds=1)
 
 
 class JobStatusSource(Protocol):
@@ -61,6 +65,13 @@ class CompletionWatcher:
     _hint: asyncio.Event = field(default_factory=asyncio.Event, init=False, repr=False)
     _poller: asyncio.Task[None] | None = field(default=None, init=False, repr=False)
     _backoff: Backoff = field(default_factory=Backoff, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.refresh_interval is not None:
+            check_duration("refresh_interval", self.refresh_interval, SHORTEST_REFRESH)
+        check_duration("debounce", self.debounce)
+        if self.exit_timeout is not None:
+            check_duration("exit_timeout", self.exit_timeout)
 
     def wait_for(self, job_id: JobId) -> asyncio.Future[JOB_STATUS]:
         """A future of the job's last status; also for a job that has ended already.

@@ -27,7 +27,7 @@ from pgqueuer.core.structure import verify_queue_structure
 from pgqueuer.core.tracing import TracerGuard
 from pgqueuer.core.worker.dispatch import failure_record
 from pgqueuer.core.worker.history import aggregate_regularly
-from pgqueuer.core.worker.listener import QueueListener, check_listener
+from pgqueuer.core.worker.listener import QueueListener, channels_of, check_listener
 from pgqueuer.core.worker.options import RunOptions
 from pgqueuer.core.worker.wakeup import Wakeup
 from pgqueuer.core.worker.worker import Worker, WorkerParts
@@ -296,7 +296,11 @@ class QueueManager:
             shortest_poll=self.min_dequeue_poll_interval,
         )
         listener = QueueListener(
-            self.queries, self.channel, self.job_context, self.pending_health_check, wakeup.set
+            self.queries,
+            await channels_of(self.queries, self.channel),
+            self.job_context,
+            self.pending_health_check,
+            wakeup.set,
         )
         names = ", ".join(self.entrypoint_registry) or "no entrypoint"
         logger.info("Worker %s serves %s", self.queue_manager_id, names)

@@ -18,6 +18,7 @@ from pgqueuer.core.executors import (
     wants_context,
 )
 from pgqueuer.core.logconfig import logger
+from pgqueuer.core.ranges import check_heartbeat_timeout
 from pgqueuer.core.schedule_loop import DEFAULT_STALE_AFTER, ScheduleLoop, connection_is_gone
 from pgqueuer.core.tm import cancel_and_wait, cancel_on_exit
 from pgqueuer.core.worker.wakeup import Wakeup
@@ -28,7 +29,6 @@ from pgqueuer.ports.repository import RepositoryPort
 ScheduleHandler = TypeVar("ScheduleHandler", bound=ScheduleCrontab)
 ScheduleExecutorFactory = Callable[[ScheduleExecutorFactoryParameters], AbstractScheduleExecutor]
 
-SHORTEST_TIMEOUT: Final = timedelta(milliseconds=100)
 LONGEST_BEAT: Final = 1.0
 BEATS_PER_TIMEOUT: Final = 4
 WRITES_AT_SHUTDOWN: Final = 5
@@ -130,8 +130,7 @@ class SchedulerManager:
         A database that is away for a while is waited for. Canceling waits for what is running,
         canceling again cancels it. Raises RuntimeError when a table is missing.
         """
-        if heartbeat_timeout < SHORTEST_TIMEOUT:
-            raise ValueError(f"heartbeat_timeout must be at least 0.1 s, got {heartbeat_timeout}")
+        check_heartbeat_timeout(heartbeat_timeout)
         self._heartbeat_timeout = heartbeat_timeout
         await self._verify_structure()
         async with self.queries.driver:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from pgqueuer.core.ranges import check_count, check_duration
 from pgqueuer.domain.lifecycle import (
     ClaimRequest,
     EntrypointTerms,
@@ -56,10 +57,12 @@ class WorkerCalls(ABC):
         """Claim jobs, expired leases of any worker included.
 
         `global_concurrency_limit` is the most that the worker may hold in all (None: no bound).
-        Raises ValueError for a batch_size below 1.
+        Raises ValueError or TypeError for numbers out of range.
         """
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        check_count("batch_size", batch_size, 1, None)
+        check_duration("heartbeat_timeout", heartbeat_timeout)
+        if global_concurrency_limit is not None:
+            check_count("global_concurrency_limit", global_concurrency_limit, 0, None, ", or None")
         terms = {
             name: EntrypointTerms(concurrency_limit=max(given.concurrency_limit, 0))
             for name, given in entrypoints.items()

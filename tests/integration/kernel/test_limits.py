@@ -195,15 +195,47 @@ async def test_workers_that_declare_different_limits_are_told_so_once(
 @pytest.mark.parametrize(
     ("options", "word"),
     [
-        ({"batch_size": 0}, "batch_size"),
-        ({"max_concurrent_tasks": -1}, "max_concurrent_tasks"),
-        ({"heartbeat_timeout": seconds(0)}, "heartbeat_timeout"),
-        ({"dequeue_timeout": seconds(-1)}, "dequeue_timeout"),
+        ({"batch_size": 0}, "batch_size must be from 1 to 100,000"),
+        ({"batch_size": 100_001}, "batch_size must be from 1 to 100,000"),
+        ({"max_concurrent_tasks": -1}, "max_concurrent_tasks must be at least 0"),
+        ({"heartbeat_timeout": seconds(0.09)}, r"heartbeat_timeout must be from 0\.1 to 604800"),
+        ({"heartbeat_timeout": seconds(604_801)}, r"heartbeat_timeout must be from 0\.1 to 604800"),
+        ({"dequeue_timeout": seconds(-1)}, "dequeue_timeout must be from 0 to 604800"),
+        ({"log_aggregation_interval": seconds(-1)}, "log_aggregation_interval must be from 0"),
     ],
 )
-async def test_options_out_of_range_are_refused_with_the_range(queries, options, word):
+@pytest.mark.parametrize("manager", [QueueManager, lambda own: PgQueuer(own.driver)])
+async def test_options_out_of_range_are_refused_with_the_range(queries, manager, options, word):
     with pytest.raises(ValueError, match=word):
+        await manager(queries).run(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"batch_size": 1.5}, "batch_size must be an int"),
+        ({"max_concurrent_tasks": True}, "max_concurrent_tasks must be an int"),
+        ({"heartbeat_timeout": 30}, "heartbeat_timeout must be a timedelta"),
+        ({"mode": "drain"}, r"QueueExecutionMode\.drain"),
+    ],
+)
+async def test_options_of_another_type_are_refused_with_what_is_wanted(queries, options, word):
+    with pytest.raises(TypeError, match=word):
         await QueueManager(queries).run(**options)
+
+
+@pytest.mark.parametrize(
+    ("call", "word"),
+    [
+        ((0, None, seconds(30)), "batch_size must be at least 1"),
+        ((1, -1, seconds(30)), "global_concurrency_limit must be at least 0, or None"),
+        ((1, None, seconds(-1)), "heartbeat_timeout must be from 0 to 604800"),
+    ],
+)
+async def test_dequeue_refuses_what_is_out_of_range(queries, call, word):
+    batch_size, most, heartbeat_timeout = call
+    with pytest.raises(ValueError, match=word):
+        await queries.dequeue(batch_size, {}, uuid.uuid4(), most, heartbeat_timeout)
 
 
 async def test_fewer_tasks_than_two_batches_are_refused(queries):

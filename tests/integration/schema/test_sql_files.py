@@ -60,6 +60,15 @@ async def test_every_query_can_be_prepared(dsn: str, settings: DBSettings) -> No
             await prepare(connection, name, statements[name])
 
 
+async def test_every_query_finds_a_schema_that_is_set_whatever_the_search_path(dsn: str) -> None:
+    settings = SETTINGS["names that need quotes"]
+    statements = Statements(settings)
+    async with installed(dsn, settings) as connection:
+        await connection.execute("SET search_path TO ''")
+        for name in stems("sql"):
+            await prepare(connection, name, statements[name])
+
+
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS.keys())
 async def test_every_question_to_the_catalogs_can_be_prepared(
     dsn: str, settings: DBSettings

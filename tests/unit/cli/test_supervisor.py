@@ -27,7 +27,7 @@ class Scripted(SchedulerManager):
         self.running = asyncio.Event()
         self.canceled = False
 
-    async def run(self) -> None:
+    async def run(self, heartbeat_timeout: timedelta = timedelta(0)) -> None:
         self.running.set()
         try:
             await self.script(self)
@@ -167,7 +167,7 @@ async def test_a_worker_that_fails_while_it_stops_is_not_restarted_and_its_error
 
 async def test_a_negative_restart_delay_is_refused_only_with_restart_on_failure():
     await run(Factory(Scripted(returns)), restart_delay=timedelta(seconds=-1))
-    with pytest.raises(ValueError, match="restart_delay must be 0 or more"):
+    with pytest.raises(ValueError, match="restart_delay must be from 0 to 604800 seconds"):
         await run(
             Factory(Scripted(returns)),
             restart_on_failure=True,
@@ -341,3 +341,34 @@ async def test_all_managers_get_the_shutdown_event():
     manager, event = PgQueuer.in_memory(), asyncio.Event()
     assert supervisor.setup_shutdown_handlers(manager, event) is manager
     assert manager.shutdown is manager.qm.shutdown is manager.sm.shutdown is event
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"heartbeat_timeout": timedelta(0)}, ValueError, r"from 0\.1 to 604800 seconds; got 0"),
+        ({"dequeue_timeout": 30}, TypeError, "dequeue_timeout must be a timedelta"),
+        ({"batch_size": 0}, ValueError, "batch_size must be from 1 to 100,000"),
+        ({"max_concurrent_tasks": -1}, ValueError, "max_concurrent_tasks must be at least 0"),
+        ({"mode": "drain"}, TypeError, r"QueueExecutionMode\.drain"),
+        ({"shutdown_timeout": timedelta(-1)}, ValueError, "shutdown_timeout must be from 0"),
+    ],
+)
+async def test_settings_out_of_range_are_refused_before_the_factory_is_called(
+    options, error, message
+):
+    factory = Factory(Scripted(returns))
+    with pytest.raises(error, match=message):
+        await run(factory, restart_on_failure=True, **options)
+    assert len(factory.managers) == 1
+
+
+async def test_a_scheduler_gets_the_heartbeat_timeout():
+    given = []
+
+    class Noting(Scripted):
+        async def run(self, heartbeat_timeout: timedelta = timedelta(0)) -> None:
+            given.append(heartbeat_timeout)
+
+    await run(Factory(Noting(returns)), heartbeat_timeout=timedelta(seconds=7))
+    assert given == [timedelta(seconds=7)]

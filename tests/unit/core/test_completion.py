@@ -281,3 +281,16 @@ async def test_waiting_on_a_watcher_that_was_left_is_refused(log: Log) -> None:
 def test_queries_are_required() -> None:
     with pytest.raises(TypeError, match="queries"):
         CompletionWatcher(RemovingDriver())  # type: ignore[call-arg, arg-type]
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"refresh_interval": timedelta(0)}, "refresh_interval must be from"),
+        ({"debounce": timedelta(-1)}, "debounce must be from 0"),
+        ({"exit_timeout": timedelta(-1)}, "exit_timeout must be from 0"),
+    ],
+)
+def test_durations_out_of_range_are_refused(options: dict[str, timedelta], word: str) -> None:
+    with pytest.raises(ValueError, match=word):
+        CompletionWatcher(RemovingDriver(), queries=Log(), **options)

@@ -16,7 +16,8 @@ from pgqueuer.adapters.cli.factories import FactoryReferenceError, load_factory
 from pgqueuer.adapters.cli.failures import redact
 from pgqueuer.adapters.cli.options import LOG_LEVELS, AppConfig, Seconds
 from pgqueuer.core.logconfig import LogLevel, logger, setup_fancy_logger
-from pgqueuer.core.worker.options import MAX_BATCH_SIZE, MAX_DURATION, MIN_HEARTBEAT_TIMEOUT
+from pgqueuer.core.ranges import MAX_DURATION, MIN_HEARTBEAT_TIMEOUT
+from pgqueuer.core.worker.options import MAX_BATCH_SIZE
 from pgqueuer.domain.types import QueueExecutionMode
 from pgqueuer.plugins.registry import installed_plugins
 

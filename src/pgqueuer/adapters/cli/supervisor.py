@@ -31,7 +31,9 @@ from pgqueuer.adapters.cli.factories import load_factory, validate_factory_resul
 from pgqueuer.core.applications import PgQueuer
 from pgqueuer.core.logconfig import logger
 from pgqueuer.core.qm import QueueManager
+from pgqueuer.core.ranges import check_duration
 from pgqueuer.core.sm import SchedulerManager
+from pgqueuer.core.worker.options import RunOptions
 from pgqueuer.domain.types import QueueExecutionMode
 from pgqueuer.plugins.tracers import tracers_of, use_tracers
 
@@ -102,13 +104,13 @@ async def runit(
     """Run managers of `factory` one after the other until one ends well or `shutdown` is set.
 
     Each gets a shutdown event of its own, which follows `shutdown`. An error is raised, or with
-    `restart_on_failure` logged unless the worker was stopping anyway.
+    `restart_on_failure` logged unless the worker was stopping anyway. Settings out of range are
+    refused before the first one is made.
     """
-    if restart_delay < timedelta(0):
-        raise ValueError(f"restart_delay must be 0 or more, got {restart_delay}")
-    stop = _Stop(shutdown)
-    work = partial(
-        run_manager,
+    check_duration("restart_delay", restart_delay)
+    if shutdown_timeout is not None:
+        check_duration("shutdown_timeout", shutdown_timeout)
+    options = RunOptions(
         dequeue_timeout=dequeue_timeout,
         batch_size=batch_size,
         mode=mode,
@@ -116,6 +118,8 @@ async def runit(
         shutdown_on_listener_failure=shutdown_on_listener_failure,
         heartbeat_timeout=heartbeat_timeout,
     )
+    stop = _Stop(shutdown)
+    work = partial(_run_with, options)
     delay = restart_delay if restart_on_failure else None
     with _signals(stop) if handle_signals else nullcontext():
         async with _background(stop.enforce(shutdown_timeout)):
@@ -182,9 +186,9 @@ async def run_manager(
     shutdown_on_listener_failure: bool = False,
     heartbeat_timeout: timedelta = timedelta(seconds=30),
 ) -> None:
-    """Run `manager` to its end; a SchedulerManager takes none of the options."""
+    """Run `manager` to its end; a SchedulerManager takes only `heartbeat_timeout`."""
     if isinstance(manager, SchedulerManager):
-        await manager.run()
+        await manager.run(heartbeat_timeout)
         return
     await manager.run(
         dequeue_timeout=dequeue_timeout,
@@ -193,6 +197,18 @@ async def run_manager(
         max_concurrent_tasks=max_concurrent_tasks,
         shutdown_on_listener_failure=shutdown_on_listener_failure,
         heartbeat_timeout=heartbeat_timeout,
+    )
+
+
+async def _run_with(options: RunOptions, manager: Manager) -> None:
+    await run_manager(
+        manager,
+        dequeue_timeout=options.dequeue_timeout,
+        batch_size=options.batch_size,
+        mode=options.mode,
+        max_concurrent_tasks=options.max_concurrent_tasks,
+        shutdown_on_listener_failure=options.shutdown_on_listener_failure,
+        heartbeat_timeout=options.heartbeat_timeout,
     )
 
 

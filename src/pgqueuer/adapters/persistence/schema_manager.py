@@ -144,6 +144,13 @@ class SchemaManager(StatementRunner):
         schema, _ = self._place(self.settings.queue_table)
         return await self._present("has_trigger", schema, trigger)
 
+    async def trigger_channel(self) -> str | None:
+        """The channel on which the trigger of the database tells of new jobs, if that is known."""
+        place = self._place(self.settings.function)
+        rows = await self.driver.fetch(SchemaText(self.settings).catalog("trigger_channel"), *place)
+        channel = rows[0]["channel"] if rows else None
+        return channel if isinstance(channel, str) else None
+
     def _place(self, name: str) -> tuple[str | None, str]:
         schema, _, bare = name.rpartition(".")
         return (schema or self.settings.db_schema, bare)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from datetime import timedelta
 
 from pgqueuer.core.backoff import Backoff, jittered
@@ -50,6 +50,24 @@ async def check_listener(
         del pending[check_id]
 
 
+async def channels_of(queries: RepositoryPort, own: Channel) -> Sequence[Channel]:
+    """Where a worker has to listen: on its own channel, and on the trigger's if that is another.
+
+    The trigger keeps the channel that it was installed with, whatever workers are told later.
+    """
+    announced = await queries.trigger_channel()
+    if announced is None or announced == own:
+        return [own]
+    logger.warning(
+        "This worker uses the channel %s, but the trigger tells of new jobs on %s; listening on "
+        "both. Run 'pgq upgrade' with PGQUEUER_CHANNEL=%s, or name the same channel everywhere",
+        own,
+        announced,
+        own,
+    )
+    return [own, Channel(announced)]
+
+
 class QueueListener:
     """Listens for as long as the worker runs.
 
@@ -60,13 +78,13 @@ class QueueListener:
     def __init__(
         self,
         queries: RepositoryPort,
-        channel: Channel,
+        channels: Sequence[Channel],
         contexts: MutableMapping[JobId, Context],
         pending: MutableMapping[HealthCheckId, asyncio.Future[HealthCheckEvent]],
         on_change: Callable[[], None],
     ) -> None:
         self._queries = queries
-        self._channel = channel
+        self._channels = channels
         self._pending = pending
         self._on_change = on_change
         self._route: EventRouter = default_event_router(
@@ -93,9 +111,13 @@ class QueueListener:
         if isinstance(driver, ListeningWatcher):
             driver.watch_listening(self._connection_changed)
         try:
-            await driver.add_listener(self._channel, self._callback)
+            await self._listen()
         except Exception as error:  # polling serves meanwhile
             self._gone(error)
+
+    async def _listen(self) -> None:
+        for channel in self._channels:
+            await self._queries.driver.add_listener(channel, self._callback)
 
     def _connection_changed(self, listening: bool) -> None:
         if listening:
@@ -114,7 +136,8 @@ class QueueListener:
         driver = self._queries.driver
         if isinstance(driver, ListenerRemover):
             try:
-                await driver.remove_listener(self._channel, self._callback)
+                for channel in self._channels:
+                    await driver.remove_listener(channel, self._callback)
             except Exception:
                 logger.warning("The listener could not be removed", exc_info=True)
 
@@ -131,7 +154,7 @@ class QueueListener:
             try:
                 if not self.healthy:
                     await self._remove()
-                    await self._queries.driver.add_listener(self._channel, self._callback)
+                    await self._listen()
                 await check_listener(self._queries, self._pending, CHECK_TIMEOUT)
             except Exception as error:
                 if raise_on_failure:
@@ -147,14 +170,13 @@ class QueueListener:
 
     def _gone(self, error: Exception) -> None:
         if self.healthy:
-            logger.warning(
-                "The listener on %s is gone, polling meanwhile: %s", self._channel, error
-            )
+            channel = self._channels[0]
+            logger.warning("The listener on %s is gone, polling meanwhile: %s", channel, error)
         self.healthy = False
         self._on_change()
 
     def _back(self) -> None:
         if not self.healthy:
-            logger.info("The listener on %s is back", self._channel)
+            logger.info("The listener on %s is back", self._channels[0])
             self._on_change()
         self.healthy = True

@@ -12,6 +12,7 @@ from pgqueuer.adapters.inmemory.queries.schedule_table import ScheduleTable
 from pgqueuer.adapters.inmemory.queries.statistics import Statistics, percentile_cont
 from pgqueuer.adapters.inmemory.queries.table import QueueTable
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment
+from pgqueuer.domain.settings import DBSettings
 from pgqueuer.domain.types import Channel
 from pgqueuer.ports.driver import Driver
 from pgqueuer.ports.tracing import TracingProtocol
@@ -38,7 +39,12 @@ class InMemoryQueries(Jobs, Statistics, Pruning, Insights):
 
     def use_channel(self, channel: Channel) -> None:
         """Replace the channel of the settings."""
-        self.qbe.settings = self.settings.model_copy(update={"channel": channel})
+        changed = self.settings.model_dump() | {"channel": channel}
+        self.qbe.settings = DBSettings.model_validate(changed)
+
+    async def trigger_channel(self) -> str | None:
+        """The channel of the settings, for there is no trigger."""
+        return self.settings.channel
 
     async def install(self, create_schema: bool = True) -> None:
         """Nothing to do."""
