@@ -17,10 +17,11 @@ from pgqueuer.ports.repository import HistoryPruning
 
 Step = Callable[[PruneRequest], Awaitable[PruneStep]]
 
-FIRST_LOOK = (5.0, 60.0)
+FIRST_LOOK = (10.0, 60.0)
 """Seconds after the start between which a worker looks first, so that a fleet spreads out."""
 
 PAUSE_BETWEEN_LOOKS = 1_800.0
+PAUSE_BETWEEN_TABLES = 10.0
 SHORTEST_PAUSE = 0.05
 """Seconds. A worker rests between two batches for as long as the last one took, at least this."""
 
@@ -128,22 +129,24 @@ async def prune_regularly(store: object, settings: DBSettings) -> None:
     if settings.log_retention is None and settings.statistics_retention is None:
         return
     await asyncio.sleep(random.uniform(*FIRST_LOOK))  # noqa: S311 - spreads load, guards nothing
+    tables = (
+        ("log", store.prune_log_step, settings.log_retention),
+        ("statistics", store.prune_statistics_step, settings.statistics_retention),
+    )
     while True:
-        try:
-            await prune_all(store, settings)
-        except Exception:
-            logger.warning("History could not be pruned; the next look tries again", exc_info=True)
+        for what, step, period in tables:
+            if period is not None:
+                await _prune_table(what, step, period)
+                await asyncio.sleep(jittered(PAUSE_BETWEEN_TABLES))
         await asyncio.sleep(jittered(PAUSE_BETWEEN_LOOKS))
 
 
-async def prune_all(store: HistoryPruning, settings: DBSettings) -> None:
-    """One gentle pass over log and statistics, unless another worker is at it."""
-    for what, step, period in (
-        ("log", store.prune_log_step, settings.log_retention),
-        ("statistics", store.prune_statistics_step, settings.statistics_retention),
-    ):
-        if period is None:
-            continue
+async def _prune_table(what: str, step: Step, period: timedelta) -> None:
+    """One gentle pass, unless another worker is at it."""
+    try:
         deleted = await prune(step, PruneRequest(older_than=period, alone=True), gently=True)
-        if deleted:
-            logger.info("Deleted %s row(s) of the %s older than %s", deleted, what, shown(period))
+    except Exception:
+        logger.warning("The %s could not be pruned; the next look tries again", what, exc_info=True)
+        return
+    if deleted:
+        logger.info("Deleted %s row(s) of the %s older than %s", deleted, what, shown(period))

@@ -191,6 +191,7 @@ async def test_a_batch_stays_cheap_whatever_the_length_of_the_log(
         " FROM generate_series(1, 200000) AS n"
     )
     await db.execute("ANALYZE")
+    await db.execute("SET jit = on")
     statements = Statements(DBSettings())
 
     for name in ("prune_log", "prune_statistics"):
