@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import importlib.util
-import sys
+import importlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +20,7 @@ from pgqueuer.core.cron import Cron
 from pgqueuer.domain.models import Schedule, utc_now
 from pgqueuer.ports.tracing import TRACER
 from pgqueuer.types import QueueExecutionMode
-from tests.support.documents import EXAMPLES, Block, blocks, pages
+from tests.support.documents import EXAMPLES, Block, blocks, example, pages
 from tests.support.kernel import until, working
 
 FOREIGN = ("docs/plugins/", "docs/reference/cli.md", "README.md")
@@ -35,17 +34,6 @@ SHOWN = [
 ]
 DRAIN = QueueExecutionMode.drain
 ORDERS = "CREATE TABLE orders (id serial PRIMARY KEY, item text, shipped bool DEFAULT false)"
-
-
-def example(name: str) -> ModuleType:
-    """A module of docs/examples, imported as a reader's own would be."""
-    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def shows(source: str, wanted: str) -> bool:
@@ -371,4 +359,5 @@ async def test_a_server_of_ones_own(tmp_path_factory: pytest.TempPathFactory) ->
 def test_every_example_is_run_by_a_test(path: Path) -> None:
     called = f'("{path.stem}")'
     typed = {"app.py", "producer.py"}  # by the reader of test_quickstart.py
-    assert path.name in typed or called in Path(__file__).read_text(encoding="utf-8")
+    tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("*.py"))
+    assert path.name in typed or called in tests

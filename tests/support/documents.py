@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -48,6 +51,17 @@ def blocks(page: Path, *languages: str) -> list[Block]:
         for match in _FENCE.finditer(text)
     ]
     return [block for block in found if not languages or block.language in languages]
+
+
+def example(name: str) -> ModuleType:
+    """A module of docs/examples, imported as a reader's own would be."""
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def prose(page: Path) -> str:
