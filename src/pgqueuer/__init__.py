@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pgqueuer.core.qm import QueueManager
     from pgqueuer.core.sm import SchedulerManager
     from pgqueuer.domain.errors import RetryRequested
+    from pgqueuer.domain.job_type import JobType
     from pgqueuer.domain.models import Job
     from pgqueuer.domain.types import JobId
     from pgqueuer.plugins.drivers import connect
@@ -34,6 +35,7 @@ __all__ = [
     "InMemoryQueries",
     "Job",
     "JobId",
+    "JobType",
     "PgQueuer",
     "PsycopgDriver",
     "Queries",
@@ -53,6 +55,7 @@ _HOMES = MappingProxyType(
         "InMemoryQueries": ".adapters.inmemory",
         "Job": ".domain.models",
         "JobId": ".domain.types",
+        "JobType": ".domain.job_type",
         "PgQueuer": ".core.applications",
         "PsycopgDriver": ".adapters.drivers.psycopg",
         "Queries": ".adapters.persistence.queries",

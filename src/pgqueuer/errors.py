@@ -5,6 +5,7 @@ from __future__ import annotations
 from pgqueuer.domain.errors import (
     DuplicateJobError,
     FailingListenerError,
+    InvalidPayloadError,
     PgqException,
     RetryException,
     RetryRequested,
@@ -14,6 +15,7 @@ from pgqueuer.domain.errors import (
 __all__ = [
     "DuplicateJobError",
     "FailingListenerError",
+    "InvalidPayloadError",
     "PgqException",
     "RetryException",
     "RetryRequested",

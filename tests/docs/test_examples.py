@@ -303,6 +303,44 @@ async def test_a_tracer_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(TRACER.tracer, OpenTelemetryTracing)
 
 
+async def test_typed_jobs(
+    pgq: PgQueuer, queries: Queries, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = example("typed")
+    module.by_annotation(pgq)
+    module.by_argument(pgq)
+    await module.produce(queries)
+    await queries.enqueue("greet", b'["Ann", "Bob"]')
+    await pgq.run(mode=DRAIN)
+    assert sorted(capsys.readouterr().out.splitlines()) == [
+        "Hello Ann Bob",
+        "Hello, ann@example.org",
+        "Hello, bob@example.org",
+        "Hi, cat@example.org",
+    ]
+
+
+async def test_a_typed_job_with_job_and_context(
+    pgq: PgQueuer, queries: Queries, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pgq.resources["sender"] = "smtp"
+    example("typed").with_job_and_context(pgq)
+    await queries.enqueue("send_mail", b'{"to": "ann@example.org"}')
+    await pgq.run(mode=DRAIN)
+    assert capsys.readouterr().out == "Attempt 0 of smtp to ann@example.org\n"
+
+
+async def test_job_types(
+    pgq: PgQueuer, queries: Queries, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = example("typed")
+    module.by_job_type(pgq)
+    await module.produce_by_job_type(queries)
+    await pgq.run(mode=DRAIN)
+    printed = sorted(capsys.readouterr().out.splitlines())
+    assert printed == ["0", "6", "9", "Hello, ann@example.org"]
+
+
 async def test_a_test_without_a_database() -> None:
     await example("handler_test").test_greet_is_called_with_the_payload()
 

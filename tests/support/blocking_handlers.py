@@ -5,9 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from pgqueuer import Job, RetryRequested
+
+
+@dataclass
+class Words:
+    path: str
+    words: list[str]
 
 
 class OddError(Exception):
@@ -45,3 +52,8 @@ def die_of_bad_payload(job: Job) -> None:
 def write_pid_and_hang(job: Job) -> None:
     write_pid(job)
     time.sleep(600)
+
+
+def write_words(words: Words) -> None:
+    """Leave the words in the file, so that another process can be seen to know them."""
+    Path(words.path).write_text(" ".join(words.words))

@@ -6,12 +6,21 @@ import asyncio
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 from pgqueuer.core.logconfig import logger
-from pgqueuer.core.qm import ExecutorFactory, Handler, QueueManager
+from pgqueuer.core.qm import QueueManager
+from pgqueuer.core.registration import (
+    AnyRegistration,
+    AsyncExecutor,
+    EntrypointOptions,
+    ExecutorFactory,
+    Registration,
+    TypedRegistration,
+)
 from pgqueuer.core.sm import SchedulerManager
 from pgqueuer.core.worker.options import RunOptions
+from pgqueuer.domain.job_type import JobType
 from pgqueuer.domain.lifecycle import DEFAULT_MAX_TAKEOVERS
 from pgqueuer.domain.types import Channel, MissedTicks, OnFailure, QueueExecutionMode
 from pgqueuer.ports.driver import Driver
@@ -31,6 +40,9 @@ if TYPE_CHECKING:
         [ScheduleExecutorFactoryParameters], AbstractScheduleExecutor
     ]
     ScheduleHandler = TypeVar("ScheduleHandler", bound=ScheduleCrontab)
+
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -116,9 +128,57 @@ class PgQueuer:
     ) -> Self:
         return cls(driver, channel or Channel(""), {} if resources is None else resources, queries)
 
+    @overload
     def entrypoint(
         self,
         name: str,
+        *,
+        executor: AsyncExecutor | None = None,
+        **options: Unpack[EntrypointOptions],
+    ) -> Registration: ...
+
+    @overload
+    def entrypoint(
+        self,
+        name: JobType[T],
+        *,
+        executor: AsyncExecutor | None = None,
+        **options: Unpack[EntrypointOptions],
+    ) -> TypedRegistration[T]: ...
+
+    @overload
+    def entrypoint(
+        self,
+        name: str,
+        *,
+        payload_type: type[T],
+        executor: AsyncExecutor | None = None,
+        **options: Unpack[EntrypointOptions],
+    ) -> TypedRegistration[T]: ...
+
+    @overload
+    def entrypoint(
+        self,
+        name: str,
+        *,
+        payload_type: object,
+        executor: AsyncExecutor | None = None,
+        **options: Unpack[EntrypointOptions],
+    ) -> TypedRegistration[Any]: ...
+
+    @overload
+    def entrypoint(
+        self,
+        name: str | JobType[Any],
+        *,
+        executor: str | None,
+        payload_type: object = None,
+        **options: Unpack[EntrypointOptions],
+    ) -> AnyRegistration: ...
+
+    def entrypoint(
+        self,
+        name: str | JobType[Any],
         *,
         concurrency_limit: int = 0,
         accepts_context: bool | None = None,
@@ -128,7 +188,8 @@ class PgQueuer:
         executor_options: Mapping[str, object] | None = None,
         max_takeovers: int = DEFAULT_MAX_TAKEOVERS,
         timeout: timedelta | None = None,
-    ) -> Callable[[Handler], Handler]:
+        payload_type: object = None,
+    ) -> Any:
         """Register a handler; see `QueueManager.entrypoint`."""
         return self.qm.entrypoint(
             name,
@@ -140,6 +201,7 @@ class PgQueuer:
             executor_options=executor_options,
             max_takeovers=max_takeovers,
             timeout=timeout,
+            payload_type=payload_type,
         )
 
     def schedule(

@@ -39,9 +39,16 @@ class BlockingExecutor(DatabaseRetryEntrypointExecutor):
             )
 
     async def call_function(self, job: Job, context: Context) -> None:
-        arguments = (job, context) if self.parameters.accepts_context else (job,)
-        async with deadline(self.parameters.timeout):
-            await self.call_elsewhere(partial(self.parameters.func, *arguments), context)
+        given = self.parameters
+        function: Callable[[], object]
+        if given.typed is not None:
+            # Decoded here: another process imports the handler, and would make validators anew.
+            function = partial(given.typed.func, *given.typed.arguments(job, context))
+        else:
+            arguments = (job, context) if given.accepts_context else (job,)
+            function = partial(given.func, *arguments)
+        async with deadline(given.timeout):
+            await self.call_elsewhere(function, context)
 
     @abstractmethod
     async def call_elsewhere(self, function: Callable[[], object], context: Context) -> None:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import random
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from pgqueuer.domain.errors import RetryRequested, retry_request
+from pgqueuer.core.annotations import globals_of, resolve, signature_of, unpartial
+from pgqueuer.domain.errors import InvalidPayloadError, RetryRequested, retry_request
 from pgqueuer.domain.lifecycle import DEFAULT_MAX_TAKEOVERS
 from pgqueuer.domain.models import Context, Job, Schedule, ScheduleContext, utc_now
 from pgqueuer.domain.types import CronEntrypoint, CronExpression, MissedTicks, OnFailure
 
 if TYPE_CHECKING:
     from pgqueuer.core.cron import Cron
+    from pgqueuer.core.typed import TypedHandler
 
 AsyncEntrypoint = Callable[[Job], Awaitable[object]]
 AsyncContextEntrypoint = Callable[[Job, Context], Awaitable[object]]
@@ -36,7 +36,7 @@ def is_async_callable(obj: object) -> bool:
 
     True for async functions and methods, objects with an async `__call__`, and partials of those.
     """
-    obj = _unpartial(obj)
+    obj = unpartial(obj)
     if inspect.iscoroutinefunction(obj):
         return True
     # Calling a class makes an instance, whatever the `__call__` of its instances does.
@@ -56,50 +56,15 @@ def wants_context(func: object, context_type: type) -> bool:
     if not callable(func):
         return False
     try:
-        parameters = _signature(func).parameters.values()
+        parameters = signature_of(func).parameters.values()
     except (ValueError, TypeError):
         return False
-    namespace = _globals_of(func)
+    namespace = globals_of(func)
     return any(
         parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-        and _resolve(parameter.annotation, namespace) is context_type
+        and resolve(parameter.annotation, namespace) is context_type
         for parameter in parameters
     )
-
-
-def _signature(func: Callable[..., object]) -> inspect.Signature:
-    if sys.version_info >= (3, 14):
-        from annotationlib import Format  # noqa: PLC0415
-
-        # Otherwise one unknown name in any annotation would raise.
-        return inspect.signature(func, annotation_format=Format.FORWARDREF)
-    return inspect.signature(func)
-
-
-def _globals_of(func: Callable[..., object]) -> dict[str, object]:
-    inner = inspect.unwrap(_unpartial(func))
-    found = getattr(inner, "__globals__", None)
-    if found is None:
-        found = getattr(inspect.unwrap(type(inner).__call__), "__globals__", {})
-    return found
-
-
-def _unpartial(obj: object) -> Any:
-    while isinstance(obj, functools.partial):
-        obj = obj.func
-    return obj
-
-
-def _resolve(annotation: object, namespace: dict[str, object]) -> object:
-    # Twice, for a quoted annotation in a module whose annotations are all strings.
-    for _ in range(2):
-        if isinstance(annotation, str):
-            try:
-                annotation = eval(annotation, namespace)  # noqa: S307 - the program's own source
-            except Exception:
-                # Whatever it is, it is no context.
-                return None
-    return annotation
 
 
 @dataclass
@@ -109,7 +74,8 @@ class EntrypointExecutorParameters:
     `concurrency_limit` is the number of jobs that the whole fleet may run at once, 0 for no limit.
     `max_takeovers` is how often a job may come back from a dead worker before it is parked.
     `timeout` is the time that one call may take. Where `func` is async it holds already for each
-    call of it; an executor of functions that are not heeds it by itself.
+    call of it; an executor of functions that are not heeds it by itself. Where the handler wants
+    a payload, `func` still takes the job and decodes it; `typed` has the rest.
     """
 
     concurrency_limit: int
@@ -119,6 +85,7 @@ class EntrypointExecutorParameters:
     _: KW_ONLY
     max_takeovers: int = DEFAULT_MAX_TAKEOVERS
     timeout: timedelta | None = None
+    typed: TypedHandler | None = None
 
 
 @dataclass(eq=False)
@@ -161,7 +128,8 @@ class DatabaseRetryEntrypointExecutor(EntrypointExecutor):
 
     The delay is `initial_delay * backoff_multiplier ** job.attempts`, at most `max_delay`, and
     random within the last `jitter` of that (a fraction from 0 to 1). After that the error itself
-    is raised. A retry that the handler asks for goes through as it is.
+    is raised. A retry that the handler asks for goes through as it is, and so does
+    InvalidPayloadError.
     """
 
     max_attempts: int = 5
@@ -180,7 +148,8 @@ class DatabaseRetryEntrypointExecutor(EntrypointExecutor):
         try:
             await super().execute(job, context)
         except Exception as error:
-            if retry_request(error) is not None or job.attempts >= self.max_attempts:
+            final = isinstance(error, InvalidPayloadError) or job.attempts >= self.max_attempts
+            if final or retry_request(error) is not None:
                 raise
             raise RetryRequested(self._delay(job.attempts), str(error)) from error
 

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Callable, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, MutableMapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TypeVar, get_args
 
 from pgqueuer.core.buffers import JobStatusLogBuffer
-from pgqueuer.core.deadline import check_timeout, within
+from pgqueuer.core.entrypoints import EntrypointRegistrar
 from pgqueuer.core.executors import (
     AbstractEntrypointExecutor,
-    AsyncContextEntrypoint,
-    AsyncEntrypoint,
-    Entrypoint,
-    EntrypointExecutor,
-    EntrypointExecutorParameters,
-    is_async_callable,
-    wants_context,
 )
 from pgqueuer.core.logconfig import logger
 from pgqueuer.core.retention import prune_regularly
@@ -31,13 +23,11 @@ from pgqueuer.core.worker.listener import QueueListener, channels_of, check_list
 from pgqueuer.core.worker.options import RunOptions
 from pgqueuer.core.worker.wakeup import Wakeup
 from pgqueuer.core.worker.worker import Worker, WorkerParts
-from pgqueuer.domain.lifecycle import DEFAULT_MAX_TAKEOVERS
 from pgqueuer.domain.models import Context, HealthCheckEvent, Job
 from pgqueuer.domain.types import (
     Channel,
     HealthCheckId,
     JobId,
-    OnFailure,
     QueueEntrypoint,
     QueueExecutionMode,
     QueueManagerId,
@@ -45,12 +35,9 @@ from pgqueuer.domain.types import (
 from pgqueuer.ports.repository import EntrypointExecutionParameter, RepositoryPort
 from pgqueuer.ports.tracing import TracingProtocol
 
-Handler = TypeVar("Handler", AsyncEntrypoint, AsyncContextEntrypoint)
-ExecutorFactory = Callable[[EntrypointExecutorParameters], AbstractEntrypointExecutor]
-
 
 @dataclass
-class QueueManager:
+class QueueManager(EntrypointRegistrar):
     """Runs the jobs of the registered entrypoints.
 
     `queries` is where the jobs are. `channel` left empty is that of the settings of `queries`;
@@ -82,99 +69,16 @@ class QueueManager:
         else:
             self.channel = Channel(self.queries.qbe.settings.channel)
 
-    def entrypoint(
-        self,
-        name: str,
-        *,
-        concurrency_limit: int = 0,
-        accepts_context: bool | None = None,
-        on_failure: OnFailure = "delete",
-        executor_factory: ExecutorFactory | None = None,
-        executor: str | None = None,
-        executor_options: Mapping[str, object] | None = None,
-        max_takeovers: int = DEFAULT_MAX_TAKEOVERS,
-        timeout: timedelta | None = None,
-    ) -> Callable[[Handler], Handler]:
-        """Register an async function as the handler of the jobs called `name`.
+    def register_executor(self, name: str, executor: AbstractEntrypointExecutor) -> None:
+        """Register a ready executor; raises RuntimeError for a name that is taken."""
+        self._require_free(name)
+        self.entrypoint_registry[QueueEntrypoint(name)] = executor
 
-        At most `concurrency_limit` of them are picked at once in the whole fleet (0: no limit).
-        `accepts_context` None looks whether a parameter is annotated as Context. With `on_failure`
-        "hold" a failed job is parked instead of deleted. What runs the handler comes from
-        `executor_factory`, or by name from an installed plugin as `executor`, with
-        `executor_options`. A job that came back from a dead worker `max_takeovers` times is parked
-        the next time. A handler that takes longer than `timeout` is canceled, and has raised
-        TimeoutError.
-
-        Raises ValueError for values out of range, RuntimeError for a name that is taken,
-        TypeError for a handler that the executor can not run: most want an async one.
-        """
-        self._check_entrypoint(name, concurrency_limit, accepts_context, on_failure, max_takeovers)
-        check_timeout(timeout)
-        factory = self._executor_factory(executor_factory, executor, executor_options)
-
-        def register(func: Handler) -> Handler:
-            context = wants_context(func, Context) if accepts_context is None else accepts_context
-            parameters = EntrypointExecutorParameters(
-                concurrency_limit=concurrency_limit,
-                func=_limited(func, timeout),
-                accepts_context=context,
-                on_failure=on_failure,
-                max_takeovers=max_takeovers,
-                timeout=timeout,
-            )
-            self.register_executor(name, factory(parameters))
-            return func
-
-        return register
-
-    def _check_entrypoint(
-        self,
-        name: str,
-        concurrency_limit: int,
-        accepts_context: bool | None,
-        on_failure: OnFailure,
-        max_takeovers: int,
-    ) -> None:
-        self._check_free(name)
-        if not isinstance(concurrency_limit, int):
-            raise ValueError(f"concurrency_limit must be int, got {concurrency_limit!r}")
-        if concurrency_limit < 0:
-            raise ValueError(
-                f"concurrency_limit must be at least 0 (no limit), got {concurrency_limit}"
-            )
-        if accepts_context is not None and not isinstance(accepts_context, bool):
-            raise ValueError(f"accepts_context must be a bool or None, got {accepts_context!r}")
-        if on_failure not in get_args(OnFailure):
-            raise ValueError(f"on_failure must be 'delete' or 'hold', got {on_failure!r}")
-        if not isinstance(max_takeovers, int) or max_takeovers < 0:
-            raise ValueError(f"max_takeovers must be an int of at least 0, got {max_takeovers!r}")
-
-    def _check_free(self, name: str) -> None:
+    def _require_free(self, name: str) -> None:
         if QueueEntrypoint(name) in self.entrypoint_registry:
             raise RuntimeError(
                 f"The entrypoint {name!r} is already registered; give each handler its own name"
             )
-
-    def _executor_factory(
-        self,
-        factory: ExecutorFactory | None,
-        name: str | None,
-        options: Mapping[str, object] | None,
-    ) -> ExecutorFactory:
-        if name is None:
-            if options:
-                raise TypeError("executor_options needs executor, the name of an executor")
-            return factory or EntrypointExecutor
-        if factory is not None:
-            raise TypeError("give either executor_factory or executor, not both")
-        from pgqueuer.plugins.executors import resolve_executor  # noqa: PLC0415
-
-        return resolve_executor(name, options or {})
-
-    def register_executor(self, name: str, executor: AbstractEntrypointExecutor) -> None:
-        """Register a ready executor; raises RuntimeError for a name that is taken."""
-        self._check_free(name)
-        self.entrypoint_registry[QueueEntrypoint(name)] = executor
 
     def get_context(self, job_id: JobId) -> Context:
         """The context of a running job; raises KeyError when it does not run here."""
@@ -317,8 +221,3 @@ class QueueManager:
         await aggregate_regularly(
             self.queries, options.log_aggregation_interval, lambda: self.jobs_logged
         )
-
-
-def _limited(func: Entrypoint, timeout: timedelta | None) -> Entrypoint:
-    """An async handler heeds its timeout wherever its executor calls it."""
-    return within(timeout, func) if timeout is not None and is_async_callable(func) else func

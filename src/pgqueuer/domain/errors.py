@@ -45,6 +45,14 @@ class FailingListenerError(PgqException):
     """The listener did not answer a health check in time."""
 
 
+class InvalidPayloadError(PgqException):
+    """The payload of a job is not what its handler declared.
+
+    The job is parked as `failed`, with this in its log. The message says what is wrong and where,
+    never the payload.
+    """
+
+
 class UnwrittenOutcomesError(PgqException):
     """A worker ended before the outcomes of these jobs could be written.
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import Enum
-from typing import Literal, NewType, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NewType, Protocol, TypeAlias
 from uuid import UUID
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 JobId = NewType("JobId", int)
 ScheduleId = NewType("ScheduleId", int)
@@ -35,9 +38,26 @@ OnFailure = Literal["delete", "hold"]
 SortOrder = Literal["ASC", "DESC"]
 MissedTicks = Literal["skip", "once", "all"]
 
+
+class DataclassInstance(Protocol):
+    """An instance of any dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+class StructInstance(Protocol):
+    """An instance of any msgspec Struct."""
+
+    __struct_fields__: ClassVar[tuple[str, ...]]
+
+
+Model: TypeAlias = "BaseModel | DataclassInstance | StructInstance"
+"""A payload that says itself how it is written as JSON."""
+
 # The arguments of enqueue: one value, or a list with one value for each job.
 Entrypoints: TypeAlias = str | Sequence[str]
-Payloads: TypeAlias = bytes | Sequence[bytes | None] | None
+Payload: TypeAlias = "bytes | Model"
+Payloads: TypeAlias = "Payload | Sequence[Payload | None] | None"
 Priorities: TypeAlias = int | Sequence[int]
 Delays: TypeAlias = timedelta | Sequence[timedelta | None] | None
 DedupeKeys: TypeAlias = str | Sequence[str | None] | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal, Protocol, overload, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from pgqueuer.domain.lifecycle import (
     ClaimRequest,
@@ -37,21 +37,15 @@ from pgqueuer.domain.types import (
     JOB_STATUS,
     Channel,
     CronEntrypoint,
-    DedupeKeys,
-    Delays,
-    Entrypoints,
-    HeaderSets,
     HealthCheckId,
     JobId,
-    OnConflict,
-    Payloads,
-    Priorities,
     QueueEntrypoint,
     QueueManagerId,
     ScheduleId,
     SortOrder,
 )
 from pgqueuer.ports.driver import Driver
+from pgqueuer.ports.enqueue import EnqueuePort
 
 if TYPE_CHECKING:
     from pgqueuer.domain.settings import DBSettings
@@ -107,7 +101,7 @@ class JobStore(Protocol):
         ...
 
 
-class QueueRepositoryPort(JobStore, Protocol):
+class QueueRepositoryPort(JobStore, EnqueuePort, Protocol):
     """Everything that is done with jobs, their log and their statistics."""
 
     @property
@@ -121,44 +115,6 @@ class QueueRepositoryPort(JobStore, Protocol):
         global_concurrency_limit: int | None,
         heartbeat_timeout: timedelta,
     ) -> list[Job]: ...
-
-    @overload
-    async def enqueue(
-        self,
-        entrypoint: Entrypoints,
-        payload: Payloads,
-        priority: Priorities = 0,
-        execute_after: Delays = None,
-        dedupe_key: DedupeKeys = None,
-        headers: HeaderSets = None,
-        *,
-        on_conflict: Literal["raise", "update_priority"] = "raise",
-    ) -> list[JobId]: ...
-
-    @overload
-    async def enqueue(
-        self,
-        entrypoint: Entrypoints,
-        payload: Payloads,
-        priority: Priorities = 0,
-        execute_after: Delays = None,
-        dedupe_key: DedupeKeys = None,
-        headers: HeaderSets = None,
-        *,
-        on_conflict: OnConflict,
-    ) -> list[JobId | None]: ...
-
-    async def enqueue(
-        self,
-        entrypoint: Entrypoints,
-        payload: Payloads,
-        priority: Priorities = 0,
-        execute_after: Delays = None,
-        dedupe_key: DedupeKeys = None,
-        headers: HeaderSets = None,
-        *,
-        on_conflict: OnConflict = "raise",
-    ) -> list[JobId] | list[JobId | None]: ...
 
     async def log_jobs(
         self, job_status: list[tuple[Job, JOB_STATUS, TracebackRecord | None]]

@@ -15,6 +15,7 @@ NAMES = {
     "InMemoryQueries",
     "Job",
     "JobId",
+    "JobType",
     "PgQueuer",
     "PsycopgDriver",
     "Queries",

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import Any
 
 from pgqueuer.adapters.persistence.base import StatementRunner
 from pgqueuer.adapters.persistence.query_helpers import (
@@ -13,7 +14,8 @@ from pgqueuer.adapters.persistence.query_helpers import (
     normalize_enqueue_params,
 )
 from pgqueuer.adapters.persistence.sqltext import quote_identifier
-from pgqueuer.domain.types import JobId
+from pgqueuer.domain.job_type import JobType
+from pgqueuer.domain.types import JobId, Payload
 from pgqueuer.ports.driver import BulkCopier
 
 CHUNK_ROWS = 5_000
@@ -23,8 +25,8 @@ CHUNK_ROWS = 5_000
 class NewJob:
     """One job of a stream; the fields mean what they mean in `enqueue`."""
 
-    entrypoint: str
-    payload: bytes | None = None
+    entrypoint: str | JobType[Any]
+    payload: Payload | None = None
     priority: int = 0
     execute_after: timedelta | None = None
     headers: dict[str, object] | None = None
@@ -58,8 +60,9 @@ class BulkQueries(StatementRunner):
         return written
 
     def _columns(self, chunk: list[NewJob]) -> NormedEnqueueParam:
+        names: list[Any] = [job.entrypoint for job in chunk]
         return normalize_enqueue_params(
-            [job.entrypoint for job in chunk],
+            names,
             [job.payload for job in chunk],
             [job.priority for job in chunk],
             [job.execute_after for job in chunk],

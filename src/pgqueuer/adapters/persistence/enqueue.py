@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pgqueuer.adapters.persistence.calls import Call
 from pgqueuer.adapters.persistence.query_helpers import (
+    JobTypes,
     NormedEnqueueParam,
     check_on_conflict,
     merge_tracing_headers,
@@ -24,7 +25,6 @@ from pgqueuer.domain.types import (
     HeaderSets,
     JobId,
     OnConflict,
-    Payloads,
     Priorities,
 )
 
@@ -76,8 +76,8 @@ class EnqueueCall:
 def plan_enqueue(
     settings: DBSettings,
     tracer: TracerGuard,
-    entrypoint: Entrypoints,
-    payload: Payloads,
+    entrypoint: Entrypoints | JobTypes,
+    payload: object,
     priority: Priorities,
     execute_after: Delays,
     dedupe_key: DedupeKeys,

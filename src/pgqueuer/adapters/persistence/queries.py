@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Literal, Self, overload
+from typing import TYPE_CHECKING, Self
 
 from pgqueuer.adapters.persistence import calls
-from pgqueuer.adapters.persistence.bulk import BulkQueries
-from pgqueuer.adapters.persistence.enqueue import plan_enqueue
+from pgqueuer.adapters.persistence.enqueue import EnqueueCall
 from pgqueuer.adapters.persistence.insights import InsightQueries
 from pgqueuer.adapters.persistence.jobs import JobQueries
+from pgqueuer.adapters.persistence.producer import Producer
 from pgqueuer.adapters.persistence.pruning import PruningQueries
 from pgqueuer.adapters.persistence.qb import (
     QueryBuilderEnvironment,
@@ -22,20 +21,12 @@ from pgqueuer.adapters.persistence.schema_manager import SchemaManager
 from pgqueuer.adapters.persistence.sqlstate import is_unique_violation
 from pgqueuer.adapters.persistence.statistics import StatisticsQueries
 from pgqueuer.adapters.persistence.sync_queries import SyncQueries
-from pgqueuer.core.tracing import TracerGuard
 from pgqueuer.domain import events
 from pgqueuer.domain.settings import DBSettings
 from pgqueuer.domain.types import (
     Channel,
-    DedupeKeys,
-    Delays,
-    Entrypoints,
-    HeaderSets,
     HealthCheckId,
     JobId,
-    OnConflict,
-    Payloads,
-    Priorities,
 )
 from pgqueuer.ports.driver import Driver
 from pgqueuer.ports.repository import EntrypointExecutionParameter
@@ -51,7 +42,7 @@ __all__ = ["EntrypointExecutionParameter", "Queries", "SyncQueries", "is_unique_
 @dataclass
 class Queries(
     JobQueries,
-    BulkQueries,
+    Producer,
     StatisticsQueries,
     PruningQueries,
     ScheduleQueries,
@@ -92,10 +83,6 @@ class Queries(
         """The names of the database objects."""
         return self.qbe.settings
 
-    @cached_property
-    def _tracer_guard(self) -> TracerGuard:
-        return TracerGuard(self.tracer)
-
     @classmethod
     def from_asyncpg_connection(
         cls, connection: asyncpg.Connection, tracer: TracingProtocol | None = None
@@ -123,64 +110,7 @@ class Queries(
 
         return cls(PsycopgDriver(connection), tracer=tracer)
 
-    @overload
-    async def enqueue(
-        self,
-        entrypoint: Entrypoints,
-        payload: Payloads,
-        priority: Priorities = 0,
-        execute_after: Delays = None,
-        dedupe_key: DedupeKeys = None,
-        headers: HeaderSets = None,
-        *,
-        on_conflict: Literal["raise", "update_priority"] = "raise",
-    ) -> list[JobId]: ...
-
-    @overload
-    async def enqueue(
-        self,
-        entrypoint: Entrypoints,
-        payload: Payloads,
-        priority: Priorities = 0,
-        execute_after: Delays = None,
-        dedupe_key: DedupeKeys = None,
-        headers: HeaderSets = None,
-        *,
-        on_conflict: OnConflict,
-    ) -> list[JobId | None]: ...
-
-    async def enqueue(
-        self,
-        entrypoint: Entrypoints,
-        payload: Payloads,
-        priority: Priorities = 0,
-        execute_after: Delays = None,
-        dedupe_key: DedupeKeys = None,
-        headers: HeaderSets = None,
-        *,
-        on_conflict: OnConflict = "raise",
-    ) -> list[JobId] | list[JobId | None]:
-        """Insert jobs and return their ids in input order.
-
-        Scalars make one job; with lists, each argument has one value a job, and those left out
-        take their default. `execute_after` counts from now and may be negative. Of the active
-        (queued or picked) jobs only one may hold a `dedupe_key`; `on_conflict` says what happens
-        to a second one: `raise` DuplicateJobError and insert nothing, `skip` it (None in its
-        place), or `update_priority` of the holder if it is lower, and return the holder's id.
-
-        Raises ValueError or TypeError that names the argument, before anything is sent.
-        """
-        planned = plan_enqueue(
-            self.settings,
-            self._tracer_guard,
-            entrypoint,
-            payload,
-            priority,
-            execute_after,
-            dedupe_key,
-            headers,
-            on_conflict,
-        )
+    async def _insert_jobs(self, planned: EnqueueCall) -> list[JobId | None]:
         return await self._send(planned.call)
 
     async def clear_queue(self, entrypoint: str | list[str] | None = None) -> None:

@@ -11,9 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TypeGuard, TypeVar, get_args
+from typing import Any, TypeAlias, TypeGuard, TypeVar, get_args
 
+from pgqueuer.core.payloads import encode_payload
 from pgqueuer.domain.errors import DuplicateJobError
+from pgqueuer.domain.job_type import JobType
 from pgqueuer.domain.types import (
     DedupeKeys,
     Delays,
@@ -21,11 +23,11 @@ from pgqueuer.domain.types import (
     HeaderSets,
     JobId,
     OnConflict,
-    Payloads,
     Priorities,
 )
 
 T = TypeVar("T")
+JobTypes: TypeAlias = JobType[Any] | Sequence[JobType[Any]]
 
 MAX_ENTRYPOINT_LENGTH = 512
 MAX_DEDUPE_KEY_BYTES = 2000
@@ -50,8 +52,8 @@ class NormedEnqueueParam:
 
 
 def normalize_enqueue_params(
-    entrypoint: Entrypoints,
-    payload: Payloads,
+    entrypoint: Entrypoints | JobTypes,
+    payload: object,
     priority: Priorities = 0,
     execute_after: Delays = None,
     dedupe_key: DedupeKeys = None,
@@ -67,11 +69,14 @@ def normalize_enqueue_params(
     """
     entrypoints = _as_list(entrypoint)
     count = len(entrypoints)
+    # The one payload of one JobType may be a list itself.
+    payloads = [payload] if isinstance(entrypoint, JobType) else _column("payload", payload, count)
     left_out = isinstance(priority, int) and not isinstance(priority, bool) and priority == 0
     return NormedEnqueueParam(
         entrypoint=[_entrypoint(value) for value in entrypoints],
         payload=[
-            _payload(value, max_payload_bytes) for value in _column("payload", payload, count)
+            _payload(value, named, max_payload_bytes)
+            for value, named in zip(payloads, entrypoints, strict=True)
         ],
         priority=[0] * count
         if left_out
@@ -110,6 +115,8 @@ def _optional(
 
 
 def _entrypoint(value: object) -> str:
+    if isinstance(value, JobType):
+        value = value.name
     if not isinstance(value, str):
         raise TypeError(f"entrypoint must be str, got {type(value).__name__}")
     if not value:
@@ -121,14 +128,15 @@ def _entrypoint(value: object) -> str:
     return _storable("entrypoint", value)
 
 
-def _payload(value: object, max_bytes: int) -> bytes | None:
-    if value is None:
+def _payload(value: object, named: object, max_bytes: int) -> bytes | None:
+    if isinstance(value, bytes | bytearray | memoryview):
+        data = bytes(value)
+    elif isinstance(named, JobType):
+        data = encode_payload(value, named)
+    elif value is None:
         return None
-    if not isinstance(value, bytes | bytearray | memoryview):
-        raise TypeError(
-            f"payload must be bytes or None, got {type(value).__name__}; encode it first"
-        )
-    data = bytes(value)
+    else:
+        data = encode_payload(value)
     if len(data) > max_bytes:
         raise ValueError(
             f"payload has {len(data)} bytes, more than the {max_bytes} allowed; keep large data "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, TypeVar, overload
@@ -10,8 +11,10 @@ from pgqueuer.adapters.persistence import calls
 from pgqueuer.adapters.persistence.calls import Call
 from pgqueuer.adapters.persistence.enqueue import plan_enqueue
 from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
+from pgqueuer.adapters.persistence.query_helpers import JobTypes
 from pgqueuer.adapters.persistence.sqltext import Statements
 from pgqueuer.core.tracing import TracerGuard
+from pgqueuer.domain.job_type import JobType
 from pgqueuer.domain.models import Job, JobStatusRow, Log, QueueStatistics
 from pgqueuer.domain.settings import DBSettings
 from pgqueuer.domain.types import (
@@ -29,6 +32,7 @@ from pgqueuer.ports.driver import SyncDriver
 from pgqueuer.ports.tracing import TracingProtocol
 
 T = TypeVar("T")
+P = TypeVar("P")
 
 
 @dataclass
@@ -75,10 +79,62 @@ class SyncQueries:
         on_conflict: OnConflict,
     ) -> list[JobId | None]: ...
 
+    @overload
     def enqueue(
         self,
-        entrypoint: Entrypoints,
-        payload: Payloads,
+        entrypoint: JobType[P],
+        payload: P,
+        priority: Priorities = 0,
+        execute_after: Delays = None,
+        dedupe_key: DedupeKeys = None,
+        headers: HeaderSets = None,
+        *,
+        on_conflict: Literal["raise", "update_priority"] = "raise",
+    ) -> list[JobId]: ...
+
+    @overload
+    def enqueue(
+        self,
+        entrypoint: JobType[P],
+        payload: P,
+        priority: Priorities = 0,
+        execute_after: Delays = None,
+        dedupe_key: DedupeKeys = None,
+        headers: HeaderSets = None,
+        *,
+        on_conflict: OnConflict,
+    ) -> list[JobId | None]: ...
+
+    @overload
+    def enqueue(
+        self,
+        entrypoint: Sequence[JobType[P]],
+        payload: Sequence[P],
+        priority: Priorities = 0,
+        execute_after: Delays = None,
+        dedupe_key: DedupeKeys = None,
+        headers: HeaderSets = None,
+        *,
+        on_conflict: Literal["raise", "update_priority"] = "raise",
+    ) -> list[JobId]: ...
+
+    @overload
+    def enqueue(
+        self,
+        entrypoint: Sequence[JobType[P]],
+        payload: Sequence[P],
+        priority: Priorities = 0,
+        execute_after: Delays = None,
+        dedupe_key: DedupeKeys = None,
+        headers: HeaderSets = None,
+        *,
+        on_conflict: OnConflict,
+    ) -> list[JobId | None]: ...
+
+    def enqueue(
+        self,
+        entrypoint: Entrypoints | JobTypes,
+        payload: object,
         priority: Priorities = 0,
         execute_after: Delays = None,
         dedupe_key: DedupeKeys = None,

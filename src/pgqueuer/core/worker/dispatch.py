@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any
 
 from pgqueuer.core.executors import AbstractEntrypointExecutor
 from pgqueuer.core.logconfig import logger
 from pgqueuer.core.tracing import TracerGuard
-from pgqueuer.domain.errors import RetryRequested, retry_request
+from pgqueuer.domain.errors import InvalidPayloadError, RetryRequested, retry_request
 from pgqueuer.domain.lifecycle import Settlement
 from pgqueuer.domain.models import Context, Job, TracebackRecord, utc_now
 from pgqueuer.domain.types import JOB_STATUS, JobId, QueueEntrypoint
@@ -60,9 +61,15 @@ class Dispatcher:
         if context.canceled:
             return _settlement(job, "canceled")
         executor = self._executors[job.entrypoint]
+        typed = _parameter(executor, "typed", None)
         try:
             async with self._tracer.process(job):
-                await executor.execute(job, context)
+                if typed is None:
+                    await executor.execute(job, context)
+                else:
+                    await typed.execute(executor, job, context)
+        except InvalidPayloadError as error:
+            return self._parked(job, error)
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -83,9 +90,18 @@ class Dispatcher:
             type(error).__name__,
             exc_info=error,
         )
-        hold = getattr(self._executors[job.entrypoint].parameters, "on_failure", "delete") == "hold"
+        hold = _parameter(self._executors[job.entrypoint], "on_failure", "delete") == "hold"
         record = failure_record(job, error, {"entrypoint": job.entrypoint})
         return _settlement(job, "failed" if hold else "exception", record)
+
+    def _parked(self, job: Job, error: InvalidPayloadError) -> Settlement:
+        # Without a traceback, which may show the payload.
+        logger.error(
+            "Job %s of entrypoint %s is parked as failed: %s", job.id, job.entrypoint, error
+        )
+        return _settlement(
+            job, "failed", failure_record(job, error, {"entrypoint": job.entrypoint})
+        )
 
     def _retried(self, job: Job, error: BaseException, request: RetryRequested) -> Settlement:
         logger.info(
@@ -144,6 +160,11 @@ class Dispatcher:
     async def idle(self) -> None:
         """Wait until nothing runs."""
         await self._idle.wait()
+
+
+def _parameter(executor: AbstractEntrypointExecutor, name: str, default: Any) -> Any:
+    """What was declared; parameters of an executor of 1.x may lack what came later."""
+    return getattr(executor.parameters, name, default)
 
 
 def _settlement(job: Job, status: JOB_STATUS, record: TracebackRecord | None = None) -> Settlement:

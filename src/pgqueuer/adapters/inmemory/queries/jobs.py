@@ -5,99 +5,35 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
-from functools import cached_property
-from typing import Literal, overload
 
 from pgqueuer.adapters.inmemory.queries.backlog import Row
 from pgqueuer.adapters.inmemory.queries.leases import Leases
 from pgqueuer.adapters.inmemory.queries.table import job_of
-from pgqueuer.adapters.persistence.bulk import BulkQueries
-from pgqueuer.adapters.persistence.enqueue import plan_enqueue
+from pgqueuer.adapters.persistence.enqueue import EnqueueCall
+from pgqueuer.adapters.persistence.producer import Producer
 from pgqueuer.adapters.persistence.query_helpers import NormedEnqueueParam
-from pgqueuer.core.tracing import TracerGuard
 from pgqueuer.domain import events
 from pgqueuer.domain.lifecycle import CANCEL, DELETE, REQUEUE
 from pgqueuer.domain.models import Job, QueueStatistics, utc_now
 from pgqueuer.domain.types import (
     JOB_STATUS,
-    DedupeKeys,
-    Delays,
-    Entrypoints,
-    HeaderSets,
     HealthCheckId,
     JobId,
     OnConflict,
-    Payloads,
-    Priorities,
     QueueEntrypoint,
     SortOrder,
 )
-from pgqueuer.ports.tracing import TracingProtocol
 
 
-class Jobs(Leases, BulkQueries):
-    """What producers and operators do; `enqueue_many` comes from `BulkQueries`."""
+class Jobs(Leases, Producer):
+    """What producers and operators do; `enqueue` comes from `Producer`."""
 
-    tracer: TracingProtocol | None
-
-    @cached_property
-    def _tracer_guard(self) -> TracerGuard:
-        return TracerGuard(self.tracer)
-
-    @overload
-    async def enqueue(
-        self,
-        entrypoint: Entrypoints,
-        payload: Payloads,
-        priority: Priorities = 0,
-        execute_after: Delays = None,
-        dedupe_key: DedupeKeys = None,
-        headers: HeaderSets = None,
-        *,
-        on_conflict: Literal["raise", "update_priority"] = "raise",
-    ) -> list[JobId]: ...
-
-    @overload
-    async def enqueue(
-        self,
-        entrypoint: Entrypoints,
-        payload: Payloads,
-        priority: Priorities = 0,
-        execute_after: Delays = None,
-        dedupe_key: DedupeKeys = None,
-        headers: HeaderSets = None,
-        *,
-        on_conflict: OnConflict,
-    ) -> list[JobId | None]: ...
-
-    async def enqueue(
-        self,
-        entrypoint: Entrypoints,
-        payload: Payloads,
-        priority: Priorities = 0,
-        execute_after: Delays = None,
-        dedupe_key: DedupeKeys = None,
-        headers: HeaderSets = None,
-        *,
-        on_conflict: OnConflict = "raise",
-    ) -> list[JobId] | list[JobId | None]:
-        """Insert jobs and return their ids in input order; the same contract as `Queries`."""
-        call = plan_enqueue(
-            self.settings,
-            self._tracer_guard,
-            entrypoint,
-            payload,
-            priority,
-            execute_after,
-            dedupe_key,
-            headers,
-            on_conflict,
-        )
-        if not call.params:
+    async def _insert_jobs(self, planned: EnqueueCall) -> list[JobId | None]:
+        if not planned.params:
             return []
-        if call.on_conflict == "raise":
-            self._table.require_free(call.params.dedupe_key)
-        ids = self._insert(call.params, call.on_conflict)
+        if planned.on_conflict == "raise":
+            self._table.require_free(planned.params.dedupe_key)
+        ids = self._insert(planned.params, planned.on_conflict)
         await self._tell_changed("insert")
         return ids
 
