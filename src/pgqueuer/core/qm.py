@@ -10,9 +10,7 @@ from datetime import timedelta
 
 from pgqueuer.core.buffers import JobStatusLogBuffer
 from pgqueuer.core.entrypoints import EntrypointRegistrar
-from pgqueuer.core.executors import (
-    AbstractEntrypointExecutor,
-)
+from pgqueuer.core.executors import AbstractEntrypointExecutor
 from pgqueuer.core.logconfig import logger
 from pgqueuer.core.retention import prune_regularly
 from pgqueuer.core.structure import verify_queue_structure

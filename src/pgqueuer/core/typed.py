@@ -40,7 +40,7 @@ class TypedHandler:
         self.roles = roles
         self.decodes_first = True
         self.call = _async_call(self) if is_async_callable(func) else _sync_call(self)
-        self._decoded: dict[JobId, object] = {}
+        self._decoded: dict[JobId, tuple[bytes | None, object]] = {}
         self._refused: dict[JobId, InvalidPayloadError] = {}
 
     @property
@@ -73,8 +73,10 @@ class TypedHandler:
         return [given[role] for role in self.roles]
 
     def _take(self, job: Job) -> object:
-        if job.id in self._decoded:
-            return self._decoded.pop(job.id)
+        payload, value = self._decoded.pop(job.id, (None, None))
+        # An executor may pass a job that it changed.
+        if payload is not None and payload == job.payload:
+            return value
         try:
             return self.codec.decode(job.payload)
         except InvalidPayloadError as error:
@@ -100,7 +102,7 @@ class TypedHandler:
         """
         try:
             if self.decodes_first:
-                self._decoded[job.id] = self.codec.decode(job.payload)
+                self._decoded[job.id] = job.payload, self.codec.decode(job.payload)
             await executor.execute(job, context)
         except Exception as error:
             refused = self._refused.get(job.id)

@@ -372,7 +372,10 @@ async def test_a_payload_is_decoded_once_for_a_run() -> None:
     assert validated == [7]
 
 
-async def test_a_job_that_an_executor_changed_is_decoded_as_it_passes_it() -> None:
+@pytest.mark.parametrize("payload_type", [None, dict[str, str]])
+async def test_a_job_that_an_executor_changed_is_decoded_as_it_passes_it(
+    payload_type: object,
+) -> None:
     seen: list[object] = []
 
     async def handler(mail: Mail) -> None:
@@ -385,7 +388,11 @@ async def test_a_job_that_an_executor_changed_is_decoded_as_it_passes_it() -> No
             func: Callable[..., Any] = self.parameters.func
             await func(lower)
 
-    executor = registered(handler, executor_factory=Lower)
+    async def declared(mail: dict[str, str]) -> None:
+        seen.append(Mail(**mail))
+
+    func = handler if payload_type is None else declared
+    executor = registered(func, executor_factory=Lower, payload_type=payload_type)
     await typed_of(executor).execute(executor, make_job(b'{"TO": "A"}'), Context())
     assert seen == [Mail(to="a")]
 
