@@ -11,47 +11,23 @@ import os
 import statistics
 import sys
 import time
-import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
-import asyncpg
 from tabulate import tabulate
 
-from pgqueuer import AsyncpgDriver, Job, PgQueuer, Queries
+from benchmarks import waiting
+from benchmarks.place import fill, installed
+from pgqueuer import Job, PgQueuer
 from pgqueuer.adapters import embedded
 from pgqueuer.adapters.cli.cli import asyncio_run
-from pgqueuer.domain.settings import DBSettings
 from pgqueuer.queries import NewJob
 from pgqueuer.types import QueueExecutionMode
 
 ROOT = Path(__file__).resolve().parents[1]
 BATCH = 1_000
+WAITING = "waiting"
 Scenario = Callable[[str, int], Coroutine[object, object, float]]
-
-
-@asynccontextmanager
-async def installed(dsn: str) -> AsyncIterator[Queries]:
-    """A queue of its own in the database, removed afterwards."""
-    os.environ["PGQUEUER_PREFIX"] = f"bench_{uuid.uuid4().hex[:8]}_"
-    connection = await asyncpg.connect(dsn or None)
-    queries = Queries(AsyncpgDriver(connection))
-    for builder in (queries.qbe, queries.qbq, queries.qbs):
-        builder.settings = DBSettings()
-    await queries.install()
-    try:
-        yield queries
-    finally:
-        await queries.uninstall()
-        await connection.close()
-        del os.environ["PGQUEUER_PREFIX"]
-
-
-async def fill(queries: Queries, jobs: int) -> None:
-    """Put jobs into the queue and let PostgreSQL look at them."""
-    await queries.enqueue_many(NewJob("noop", b"%d" % number) for number in range(jobs))
-    await queries.driver.execute("VACUUM ANALYZE")
 
 
 async def drain(dsn: str, jobs: int) -> float:
@@ -114,18 +90,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, prog="make bench")
     parser.add_argument("--jobs", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--scenario", action="append", choices=SCENARIOS, help="repeatable")
+    parser.add_argument(
+        "--scenario", action="append", choices=[*SCENARIOS, WAITING], help="repeatable"
+    )
     options = parser.parse_args()
     dsn = os.environ.get("PGDSN", "")
     if not dsn:
         os.environ.setdefault("PGQUEUER_EMBEDDED_DIR", str(ROOT / ".cache" / "bench"))
         embedded.join_for_process()
-    names = options.scenario or list(SCENARIOS)
+    names = options.scenario or [*SCENARIOS, WAITING]
+    if WAITING in names:
+        print(asyncio_run(waiting.report(dsn)), end="\n\n")
+        names.remove(WAITING)
     figures: dict[str, list[float]] = {name: [] for name in names}
     for number in range(options.rounds):
         for name in names:
             print(f"round {number + 1} of {options.rounds}: {name}", file=sys.stderr, flush=True)
             figures[name].append(asyncio_run(SCENARIOS[name](dsn, options.jobs)))
+    if not names:
+        return
     rows = [
         [name, f"{statistics.median(found):,.0f}", f"{min(found):,.0f} to {max(found):,.0f}"]
         for name, found in figures.items()

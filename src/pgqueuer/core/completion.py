@@ -6,32 +6,22 @@ import asyncio
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import timedelta
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 from pgqueuer.core.backoff import Backoff, jittered
+from pgqueuer.core.ends import EndSearch, JobStatusSource
 from pgqueuer.core.logconfig import logger
 from pgqueuer.core.ranges import check_duration
 from pgqueuer.core.tm import cancel_and_wait
-from pgqueuer.domain.lifecycle import TERMINAL
-from pgqueuer.domain.models import JobStatusRow
 from pgqueuer.domain.settings import db_settings
 from pgqueuer.domain.types import JOB_STATUS, JobId
 from pgqueuer.ports.driver import Driver, ListenerRemover
-
-IDS_PER_QUERY: Final = 1_000
 
 POLL_SECONDS: Final = 0.075
 """The pause between looks, or as long as the last look took where that was longer: asking for very
 many jobs takes half of a connection at most."""
 
-
 SHORTEST_REFRESH: Final = timedelta(microseconds=1)
-
-
-class JobStatusSource(Protocol):
-    """Knows the newest status of jobs; `Queries` is one."""
-
-    async def job_status(self, ids: list[JobId]) -> list[JobStatusRow]: ...
 
 
 @dataclass(eq=False)
@@ -43,9 +33,11 @@ class CompletionWatcher:
         async with CompletionWatcher(driver, queries=queries) as watcher:
             status = await watcher.wait_for(job_id)
 
-    Ends are not notified, so the watcher asks about ten times a second while someone waits, less
-    often where the answers take long, and at least every `refresh_interval`; a notification makes
-    it ask `debounce` later. With `refresh_interval` None only notifications and new waiters do.
+    Ends are not notified, so the watcher looks about ten times a second while someone waits, less
+    often where that takes long, and at least every `refresh_interval`; a notification makes it
+    look `debounce` later. With `refresh_interval` None only notifications and new waiters do.
+    Looks cost the same for 10,000 waiters as for 500: they follow the log for all of them, and ask
+    for each job when it is new and every `refresh_interval`.
 
     Leaving the block waits for all waiters, `exit_timeout` at most, then cancels the rest. Leaving
     it by an exception or a cancellation cancels them at once.
@@ -65,6 +57,7 @@ class CompletionWatcher:
     _hint: asyncio.Event = field(default_factory=asyncio.Event, init=False, repr=False)
     _poller: asyncio.Task[None] | None = field(default=None, init=False, repr=False)
     _backoff: Backoff = field(default_factory=Backoff, init=False, repr=False)
+    _search: EndSearch = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.refresh_interval is not None:
@@ -72,6 +65,7 @@ class CompletionWatcher:
         check_duration("debounce", self.debounce)
         if self.exit_timeout is not None:
             check_duration("exit_timeout", self.exit_timeout)
+        self._search = EndSearch(self.queries, self.refresh_interval, self._ended)
 
     def wait_for(self, job_id: JobId) -> asyncio.Future[JOB_STATUS]:
         """A future of the job's last status; also for a job that has ended already.
@@ -116,23 +110,21 @@ class CompletionWatcher:
         return bool(self.waiters)
 
     async def _refresh(self) -> float:
-        """Ask once for every job; return how long a failure makes the next turn wait."""
-        ids = list(self.waiters)
+        """Look once; return how long a failure makes the next turn wait."""
         try:
-            for start in range(0, len(ids), IDS_PER_QUERY):
-                self._resolve(await self.queries.job_status(ids[start : start + IDS_PER_QUERY]))
+            await self._search.look(self.waiters.keys())
         except Exception:
-            logger.exception("The status of %d job(s) could not be read; trying again", len(ids))
+            logger.exception(
+                "The status of %d job(s) could not be read; trying again", len(self.waiters)
+            )
             return self._backoff.next_delay()
         self._backoff.reset()
         return 0.0
 
-    def _resolve(self, rows: list[JobStatusRow]) -> None:
-        for row in rows:
-            if row.status in TERMINAL:
-                for waiter in self.waiters.pop(row.job_id, ()):
-                    if not waiter.done():
-                        waiter.set_result(row.status)
+    def _ended(self, job_id: JobId, status: JOB_STATUS) -> None:
+        for waiter in self.waiters.pop(job_id, ()):
+            if not waiter.done():
+                waiter.set_result(status)
 
     async def _rest(self, elapsed: float, failure_pause: float) -> None:
         if failure_pause:

@@ -61,6 +61,7 @@ __all__ = [
     "HealthCheckId",
     "Job",
     "JobDurationStats",
+    "JobEnds",
     "JobId",
     "JobStatusRow",
     "Log",
@@ -234,6 +235,21 @@ class JobStatusRow(BaseModel):
 
     job_id: JobId
     status: JOB_STATUS
+
+
+class JobEnds(BaseModel, frozen=True):
+    """What the log says after a place in it; a place is the number of a row.
+
+    The jobs ended in this order, with `statuses` beside them. The look reached `last`, and there
+    may be `more` rows behind it. Up to `settled` nothing will be added, but by a transaction that
+    takes longer than two seconds: begin the next look there, and expect what you know already.
+    """
+
+    job_ids: list[JobId]
+    statuses: list[JOB_STATUS]
+    last: int
+    settled: int
+    more: bool
 
 
 class QueueStatistics(BaseModel):

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pgqueuer.core.completion import IDS_PER_QUERY, CompletionWatcher
+from pgqueuer.core.completion import CompletionWatcher
+from pgqueuer.core.ends import IDS_PER_QUERY
 from pgqueuer.domain.models import JobStatusRow
 from pgqueuer.domain.settings import db_settings
 from pgqueuer.domain.types import JOB_STATUS, JobId

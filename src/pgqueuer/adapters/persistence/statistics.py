@@ -8,7 +8,8 @@ from pgqueuer.adapters.persistence import calls
 from pgqueuer.adapters.persistence.base import StatementRunner
 from pgqueuer.adapters.persistence.query_helpers import cell
 from pgqueuer.adapters.persistence.validation import as_models
-from pgqueuer.domain.models import JobStatusRow, Log, LogStatistics, QueueStatistics
+from pgqueuer.domain.lifecycle import TERMINAL
+from pgqueuer.domain.models import JobEnds, JobStatusRow, Log, LogStatistics, QueueStatistics
 from pgqueuer.domain.types import JobId
 
 ROWS_PER_FOLD = 10_000
@@ -45,6 +46,15 @@ class StatisticsQueries(LogFolding):
     async def job_status(self, ids: list[JobId]) -> list[JobStatusRow]:
         """The newest status of each of these jobs; ids that the log does not know are left out."""
         return await self._send(calls.job_status(ids))
+
+    async def job_ends(self, after: int | None = None) -> JobEnds:
+        """Which jobs ended after this place in the log, 10,000 rows at a time.
+
+        Without a place nothing ended, and `settled` is where to begin.
+        """
+        if after is None:
+            return as_models(JobEnds, await self._fetch("log_place"))[0]
+        return as_models(JobEnds, await self._fetch("log_ends", after, sorted(TERMINAL)))[0]
 
     async def aggregate_logs(self) -> None:
         """Fold the log into the statistics; nothing while another caller of this is at it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ RETAINED = 250_000
 class Entry:
     """One transition; `traceback` is JSON text, as a database would keep it."""
 
+    number: int
     created: datetime
     job_id: JobId
     status: JOB_STATUS
@@ -33,10 +35,14 @@ class Entry:
 
 
 class History:
-    """Every transition once, in order; `counts` has those that were folded."""
+    """Every transition once, in order; `counts` has those that were folded.
+
+    They are numbered, and `last` is the newest one's number.
+    """
 
     def __init__(self, retained: int = RETAINED) -> None:
         self.entries: list[Entry] = []
+        self.last = 0
         self.unfolded: list[Entry] = []
         self.counts: Counter[StatisticsKey] = Counter()
         self._of_job: defaultdict[JobId, list[Entry]] = defaultdict(list)
@@ -44,7 +50,9 @@ class History:
 
     def record(self, row: Row, traceback: TracebackRecord | None) -> None:
         """Log the status that `row` has now."""
+        self.last += 1
         entry = Entry(
+            number=self.last,
             created=utc_now(),
             job_id=row.id,
             status=row.status,
@@ -62,6 +70,10 @@ class History:
     def of_job(self, job_id: JobId) -> Sequence[Entry]:
         """The transitions of one job, oldest first."""
         return self._of_job.get(job_id, ())
+
+    def after(self, number: int) -> Sequence[Entry]:
+        """The transitions after the one with this number."""
+        return self.entries[bisect_right(self.entries, number, key=lambda entry: entry.number) :]
 
     def jobs(self) -> Iterable[Sequence[Entry]]:
         """The transitions of each job, oldest first."""

@@ -9,8 +9,10 @@ from itertools import pairwise
 
 from pgqueuer.adapters.inmemory.queries.base import InMemoryBase
 from pgqueuer.adapters.inmemory.queries.history import as_logs
+from pgqueuer.domain.lifecycle import TERMINAL
 from pgqueuer.domain.models import (
     JobDurationStats,
+    JobEnds,
     JobStatusRow,
     Log,
     LogStatistics,
@@ -35,6 +37,22 @@ class Statistics(InMemoryBase):
             for job_id in dict.fromkeys(ids)
             if (steps := self._history.of_job(job_id))
         ]
+
+    async def job_ends(self, after: int | None = None) -> JobEnds:
+        """Which jobs ended after this place in the log; without a place, where it ends now."""
+        last = self._history.last
+        ended = [
+            entry
+            for entry in self._history.after(last if after is None else after)
+            if entry.status in TERMINAL
+        ]
+        return JobEnds(
+            job_ids=[entry.job_id for entry in ended],
+            statuses=[entry.status for entry in ended],
+            last=last,
+            settled=last,
+            more=False,
+        )
 
     async def job_log_history(self, job_id: JobId, limit: int = 100) -> list[Log]:
         """The newest transitions of a job, newest first."""

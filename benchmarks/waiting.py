@@ -1,0 +1,109 @@
+"""How long after a job ended its waiter knows, with one, a hundred and ten thousand waiters."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import statistics
+import time
+import uuid
+from collections.abc import Sequence
+
+import asyncpg
+from tabulate import tabulate
+
+from benchmarks.place import installed
+from pgqueuer import AsyncpgDriver, Queries
+from pgqueuer.core.completion import CompletionWatcher
+from pgqueuer.domain.lifecycle import ClaimRequest, EntrypointTerms, Settlement
+from pgqueuer.domain.models import JobEnds, JobStatusRow
+from pgqueuer.domain.types import JobId, QueueEntrypoint, QueueManagerId
+
+WAITERS = (1, 100, 10_000)
+MEASURED = 200
+PACE_SECONDS = 0.015
+NOOP = QueueEntrypoint("noop")
+OWNER = QueueManagerId(uuid.uuid4())
+
+
+class Asked:
+    """Queries that keep how long the watcher's looks took."""
+
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
+        self.qbe = queries.qbe
+        self.seconds: list[float] = []
+
+    async def job_status(self, ids: list[JobId]) -> list[JobStatusRow]:
+        start = time.perf_counter()
+        rows = await self._queries.job_status(ids)
+        self.seconds.append(time.perf_counter() - start)
+        return rows
+
+    async def job_ends(self, after: int | None = None) -> JobEnds:
+        start = time.perf_counter()
+        ends = await self._queries.job_ends(after)
+        self.seconds.append(time.perf_counter() - start)
+        return ends
+
+
+async def report(dsn: str) -> str:
+    """A table with a row for each number of waiters."""
+    rows = [[waiters, *await _measure(dsn, waiters)] for waiters in WAITERS]
+    headers = ["waiters", "p50 ms", "p99 ms", "looks a second", "% of a connection"]
+    return tabulate(rows, headers=headers, floatfmt=".1f")
+
+
+async def _measure(dsn: str, waiters: int) -> list[float]:
+    """Of jobs that are settled one by one, as workers do it, while so many are waited for."""
+    async with installed(dsn) as queries:
+        connection = await asyncpg.connect(dsn or None)
+        driver = AsyncpgDriver(connection)
+        asked = Asked(Queries(driver, qbe=queries.qbe))
+        delays: list[float] = []
+        seconds = 0.0
+        try:
+            async with CompletionWatcher(driver, queries=asked) as watcher:
+                while len(delays) < MEASURED:
+                    seconds += await _round(queries, watcher, asked, delays, waiters)
+        finally:
+            await connection.close()
+    busy = [len(asked.seconds) / seconds, 100 * sum(asked.seconds) / seconds]
+    return [*_quantiles(delays), *busy]
+
+
+async def _round(
+    queries: Queries, watcher: CompletionWatcher, asked: Asked, delays: list[float], waiters: int
+) -> float:
+    """Settle at most `MEASURED` of the jobs; return the seconds that this took."""
+    kept = len(asked.seconds)
+    ids = await _claimed(queries, waiters)
+    waiting = [watcher.wait_for(job_id) for job_id in ids]
+    await asyncio.sleep(random.uniform(0.1, 0.2) if waiters < 1000 else 1)
+    del asked.seconds[kept:]
+    begun = time.perf_counter()
+    for waiter, job_id in list(zip(waiting, ids, strict=True))[:MEASURED]:
+        await queries.settle([Settlement(job_id, OWNER, "successful")])
+        settled = time.perf_counter()
+        waiter.add_done_callback(
+            lambda _, since=settled: delays.append(time.perf_counter() - since)
+        )
+        await asyncio.sleep(random.uniform(0, 2 * PACE_SECONDS))
+    await asyncio.gather(*waiting[:MEASURED])
+    passed = time.perf_counter() - begun
+    kept = len(asked.seconds)
+    await queries.settle([Settlement(job_id, OWNER, "successful") for job_id in ids[MEASURED:]])
+    await asyncio.gather(*waiting)
+    del asked.seconds[kept:]
+    return passed
+
+
+async def _claimed(queries: Queries, count: int) -> list[JobId]:
+    await queries.enqueue([NOOP] * count, [None] * count)
+    request = ClaimRequest(owner=OWNER, batch_size=count, entrypoints={NOOP: EntrypointTerms()})
+    return [job.id for job in await queries.claim(request)]
+
+
+def _quantiles(delays: Sequence[float]) -> tuple[float, float]:
+    cuts = statistics.quantiles(delays, n=100, method="inclusive")
+    return 1000 * cuts[49], 1000 * cuts[98]
