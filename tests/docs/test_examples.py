@@ -16,6 +16,7 @@ import pytest
 
 from pgqueuer import AsyncpgPoolDriver, Job, PgQueuer, Queries
 from pgqueuer.adapters.tracing.opentelemetry import OpenTelemetryTracing
+from pgqueuer.core.completion import CompletionWatcher
 from pgqueuer.core.cron import Cron
 from pgqueuer.domain.models import Schedule, utc_now
 from pgqueuer.ports.tracing import TRACER
@@ -152,6 +153,29 @@ async def test_canceling_queued_jobs(queries: Queries) -> None:
     await module.cancel(queries, await module.many_jobs(queries))
     assert await queries.queue_size() == []
     assert (await statuses(queries))[-3:] == ["canceled"] * 3
+
+
+async def test_waiting_for_jobs(
+    pgq: PgQueuer, queries: Queries, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = example("waiting")
+
+    @pgq.entrypoint("resize")
+    async def resize(job: Job) -> None:
+        assert job.payload != b"broken.png"
+
+    async with working(pgq):
+        ended = await module.wait_for_a_batch(queries, ["cat.png", "dog.png", "broken.png"])
+    assert ended == {"successful": 2, "exception": 1}
+    [first, second, third] = await queries.enqueue(["other"] * 3, [None] * 3)
+    async with CompletionWatcher(queries.driver, queries=queries) as watcher:
+        await queries.mark_job_as_cancelled([first, second])
+        await module.report_as_they_end(watcher, [first, second])
+        assert await module.long_poll(watcher, third, timedelta(0)) is None
+        await queries.mark_job_as_cancelled([third])
+        assert await module.long_poll(watcher, third, timedelta(minutes=1)) == "canceled"
+    shown = sorted(capsys.readouterr().out.splitlines())
+    assert shown == [f"{first}: canceled", f"{second}: canceled"]
 
 
 async def test_jobs_of_a_transaction(queue_dsn: str, pool: asyncpg.Pool, queries: Queries) -> None:
