@@ -102,14 +102,3 @@ def entries(page: Path, section: str) -> set[str]:
 def _slug(heading: str) -> str:
     plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
     return re.sub(r"\s", "-", re.sub(r"[^\w\s-]", "", plain).strip())
-
-
-def example(name: str) -> ModuleType:
-    """A module of docs/examples, imported as a reader's own would be."""
-    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
