@@ -172,6 +172,31 @@ async def test_the_function_finds_its_tables_under_any_search_path(queries: Quer
     assert len(await drained(queries, "fetch")) == 1
 
 
+@pytest.mark.parametrize("given", SETTINGS.values(), ids=SETTINGS.keys())
+async def test_temporary_tables_of_the_caller_do_not_take_the_place_of_the_queue(
+    dsn: str, given: dict[str, str]
+) -> None:
+    settings = DBSettings(**given)
+    table = quote_identifier(settings.queue_table)
+    async with open_queries(dsn, settings=settings) as queries:
+        await queries.install()
+        await queries.driver.execute(f"CREATE TEMP TABLE {table} (LIKE pg_class)")
+        schema = settings.db_schema or "public"
+        function = quote_identifier(f"{schema}.{settings.queue_table}_enqueue")
+        await queries.driver.execute(f"SELECT {function}('fetch')")
+        await queries.driver.execute(f"DROP TABLE pg_temp.{table}; RESET search_path")
+        [waiting] = await queries.queue_size()
+        assert (waiting.entrypoint, waiting.count) == ("fetch", 1)
+
+
+async def test_an_empty_search_path_at_installation_is_fine_with_a_schema(dsn: str) -> None:
+    async with open_queries(dsn, settings=DBSettings(db_schema="tenant")) as queries:
+        await queries.driver.execute("SET search_path TO ''")
+        await queries.install()
+        await queries.driver.execute("SELECT tenant.pgqueuer_enqueue('fetch')")
+        assert len(await queries.queue_size()) == 1
+
+
 async def test_a_call_wakes_idle_workers(queries: Queries, queue_dsn: str) -> None:
     heard: asyncio.Queue[str | bytes | bytearray] = asyncio.Queue()
     await queries.driver.add_listener(queries.settings.channel, heard.put_nowait)

@@ -1,6 +1,7 @@
 -- Enqueues one job in the caller's transaction and returns its id, NULL if it was skipped. It may
 -- do what its caller may do. The search path is that of the installation, so that whoever calls
--- it, from wherever, means the same tables.
+-- it, from wherever, means the same tables; temporary tables come last, or a caller's own could
+-- take the place of the queue, and run its triggers with the rights of a SECURITY DEFINER function.
 CREATE OR REPLACE FUNCTION :"queue_table__enqueue"(
     entrypoint text,
     payload bytea DEFAULT NULL,
@@ -17,6 +18,9 @@ DECLARE
     data CONSTANT bytea := coalesce(payload, convert_to(payload_json::text, 'UTF8'));
     job_id bigint;
 BEGIN
+    PERFORM set_config(
+        'search_path', concat_ws(', ', nullif(current_setting('search_path'), ''), 'pg_temp'), true
+    );
     IF coalesce(entrypoint, '') = '' THEN
         RAISE 'entrypoint must not be empty' USING ERRCODE = 'invalid_parameter_value';
     ELSIF length(entrypoint) > 512 THEN
