@@ -93,6 +93,8 @@ class ScheduleLoop:
             await self._queries.delete_schedule(outdated, set())
 
     async def _start_due(self) -> None:
+        # Taken first: a run that ends while the database is asked still looks picked in the answer.
+        own = frozenset(self._running)
         rows = {_key(row): row for row in await self._queries.peek_schedule()}
         now = self._agenda.now()
         starts = {key: self._start_time(key, rows.get(key), now) for key in self._registry}
@@ -103,7 +105,7 @@ class ScheduleLoop:
         ]
         if ticks:
             rows.update(await self._take(ticks, starts))
-        self._agenda.seen(rows.values(), starts, frozenset(self._running))
+        self._agenda.seen(rows.values(), starts, own.union(self._running))
 
     def _is_ready(self, row: Schedule, start: datetime, now: datetime) -> bool:
         return row.id not in self._running and self._agenda.ready_at(row, start, own=False) <= now

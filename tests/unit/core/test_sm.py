@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -45,6 +45,7 @@ class Store:
         self.stale_after: list[timedelta] = []
         self.entered = 0
         self.closed = False
+        self.before_start: Callable[[], Awaitable[None]] | None = None
 
     def add(
         self,
@@ -150,6 +151,8 @@ class Queries:
         self, ticks: Sequence[ScheduleTick], *, stale_after: timedelta
     ) -> list[Schedule]:
         await self._call("start")
+        if self.store.before_start is not None:
+            await self.store.before_start()
         self.store.stale_after.append(stale_after)
         return [row for tick in ticks for row in self.store.take(tick, stale_after)]
 
@@ -591,3 +594,103 @@ async def test_shutdown_does_not_wait_for_ever_for_the_database(
     async with asyncio.timeout(PATIENCE):
         await run.task
     assert store.rows[run.number].status == "picked"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"missed": "never"}, {"missed": None}, {"jitter": timedelta(seconds=-1)}, {"jitter": 5}],
+)
+def test_a_policy_or_jitter_out_of_range_is_refused(
+    store: Store, options: dict[str, object]
+) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        manager(store).schedule("tick", "@hourly", **options)  # type: ignore[arg-type]
+
+
+def test_the_policy_and_the_jitter_are_told_to_the_executor(store: Store) -> None:
+    sm = manager(store)
+    sm.schedule("tick", "@hourly", missed="skip", jitter=HOUR)(noop)
+    [executor] = sm.registry.values()
+    assert (executor.parameters.missed, executor.parameters.jitter) == ("skip", HOUR)
+
+
+async def test_an_older_schema_is_named_with_what_to_do(store: Store) -> None:
+    store.missing = {"paused_next_run"}
+    with pytest.raises(RuntimeError, match=r"pgqueuer_schedules\.paused_next_run.*pgq upgrade"):
+        await manager(store).run()
+
+
+async def test_a_handler_sees_the_due_time_of_its_tick(store: Store) -> None:
+    number = store.add("tick", due_in=-timedelta(milliseconds=3))
+    due = store.rows[number].next_run
+    sm = manager(store)
+    seen: list[datetime | None] = []
+
+    @sm.schedule("tick", YEARLY)
+    async def tick(schedule: Schedule) -> None:
+        seen.append(schedule.due)
+
+    async with running(sm):
+        await until(lambda: bool(seen))
+    assert seen == [due]
+
+
+async def test_a_run_that_was_taken_over_neither_beats_nor_ends(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    gate, started = asyncio.Event(), asyncio.Event()
+    number = store.add("tick")
+    sm = manager(store)
+
+    @sm.schedule("tick", YEARLY)
+    async def tick(schedule: Schedule) -> None:
+        started.set()
+        await gate.wait()
+
+    async with running(sm, heartbeat_timeout=timedelta(milliseconds=100)):
+        async with asyncio.timeout(PATIENCE):
+            await started.wait()
+        taken = store.change(number, next_run=utc_now() + HOUR, heartbeat=utc_now() + HOUR)
+        await until(lambda: "was taken over or removed" in caplog.text)
+        gate.set()
+        await until(lambda: not sm.active_heartbeat_ids)
+    assert store.rows[number] == taken
+    assert caplog.text.count("was taken over or removed") == 1
+
+
+async def test_skipped_ticks_are_passed_over_without_a_run(store: Store) -> None:
+    number = store.add("tick", due_in=-HOUR)
+    sm = manager(store)
+
+    @sm.schedule("tick", YEARLY, missed="skip")
+    async def tick(schedule: Schedule) -> None:
+        raise AssertionError("it was skipped")
+
+    async with running(sm):
+        await until(lambda: store.rows[number].next_run > utc_now())
+    assert (store.rows[number].status, store.rows[number].last_run) == ("queued", None)
+
+
+async def test_a_run_that_ends_while_others_are_started_goes_on_in_time(store: Store) -> None:
+    gate, ran = asyncio.Event(), 0
+    sm = manager(store)
+    store.add("long", EVERY_SECOND)
+
+    @sm.schedule("long", EVERY_SECOND)
+    async def long(schedule: Schedule) -> None:
+        nonlocal ran
+        ran += 1
+        await gate.wait()
+
+    async def end_the_run() -> None:
+        gate.set()
+        await until(lambda: store.calls["end"] == 1 and not sm.active_heartbeat_ids)
+
+    async with running(sm):
+        await until(lambda: ran == 1)
+        store.before_start = end_the_run
+        store.add("short")
+        sm.schedule("short", YEARLY)(noop)
+        await until(lambda: store.calls["start"] == 2)
+        store.before_start = None
+        await until(lambda: ran == 2)
