@@ -15,6 +15,7 @@ ZONE_PREFIX: Final = "CRON_TZ="
 _HOUR_FIELD: Final = 1
 _NO_TIME: Final = timedelta(0)
 _DAY: Final = timedelta(days=1)
+_SECOND: Final = timedelta(seconds=1)
 
 
 def normalize(expression: str, timezone: str | None = None) -> CronExpression:
@@ -86,16 +87,22 @@ class Cron:
         return due
 
     def _next_once(self, instant: datetime, zone: ZoneInfo) -> datetime:
-        wall = instant + _offset(instant, zone)
+        wall = now = instant + _offset(instant, zone)
         skipped = _offset(instant, zone) - _offset(instant - _DAY, zone)
         if skipped > _NO_TIME and _offset(instant - skipped, zone) < _offset(instant, zone):
             # Skipped times are still due, that long after the change.
             wall -= skipped
         while True:
             wall = self._next_match(wall)
-            due = wall.replace(tzinfo=zone).astimezone(UTC)
+            due = _instant(wall, zone)
             if due > instant:
-                return due
+                break
+        skipped = due + _offset(due, zone) - wall
+        if not skipped:
+            return due
+        # What the clock shows right after the change may be due before what it skipped.
+        shown = _change(due - skipped, due, zone) + _offset(due, zone)
+        return min(due, _instant(self._next_match(max(now, shown - _SECOND)), zone))
 
 
 def _split(expression: str) -> tuple[str | None, str]:
@@ -116,6 +123,21 @@ def _zone(name: str) -> ZoneInfo:
             f"{name!r} is not a known time zone: use a name such as 'Europe/Oslo', "
             "and install 'tzdata' where the system has no time zone data"
         ) from error
+
+
+def _instant(wall: datetime, zone: ZoneInfo) -> datetime:
+    return wall.replace(tzinfo=zone).astimezone(UTC)
+
+
+def _change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+    """When the clocks change between two instants, to the second."""
+    while after - before > _SECOND:
+        middle = before + (after - before) // _SECOND // 2 * _SECOND
+        if _offset(middle, zone) == _offset(after, zone):
+            after = middle
+        else:
+            before = middle
+    return after
 
 
 def _offset(instant: datetime, zone: ZoneInfo) -> timedelta:

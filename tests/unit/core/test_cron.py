@@ -108,6 +108,15 @@ def test_a_skipped_time_that_meets_another_runs_once() -> None:
     ]
 
 
+def test_a_time_shown_right_after_the_change_is_not_lost_behind_a_skipped_one() -> None:
+    cron, found = Cron("CRON_TZ=Australia/Lord_Howe 1,30 0,1,2 * * *"), []
+    instant = utc("2023-09-30 14:45")
+    for _ in range(4):
+        instant = cron.next_after(instant)
+        found.append(instant.strftime("%H:%M"))
+    assert found == ["15:00", "15:30", "15:31", "13:01"]
+
+
 def test_a_repeated_time_runs_once() -> None:
     assert runs("CRON_TZ=Europe/Oslo 30 2 * * *", "2024-10-26 12:00", 2) == [
         "27 02:30+02",
