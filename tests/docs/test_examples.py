@@ -13,6 +13,7 @@ from types import ModuleType
 import asyncpg
 import psycopg
 import pytest
+from fastapi import FastAPI
 
 from pgqueuer import AsyncpgPoolDriver, Job, PgQueuer, Queries
 from pgqueuer.adapters.tracing.opentelemetry import OpenTelemetryTracing
@@ -272,6 +273,22 @@ async def test_a_handler_that_does_its_work_once(pool: asyncpg.Pool, queries: Qu
     await example("handlers").idempotent(pool, job)
     await example("handlers").idempotent(pool, job)
     assert await pool.fetchval("SELECT count(*) FROM payments") == 1
+
+
+async def test_metrics(pgq: PgQueuer, queries: Queries) -> None:
+    module = example("metrics")
+    observer = module.watch(pgq)
+
+    @pgq.entrypoint("fail")
+    async def fail(job: Job) -> None:
+        raise ValueError
+
+    await queries.enqueue(["fail"] * 3, [None] * 3)
+    await pgq.run(mode=DRAIN)
+    assert observer.failures == 3
+    app = FastAPI()
+    module.route(app, queries)
+    assert "/metrics" in app.openapi()["paths"]
 
 
 async def test_a_tracer_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

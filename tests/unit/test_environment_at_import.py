@@ -21,6 +21,11 @@ class Watched(os._Environ):
 
 def note(key):
     frame = sys._getframe(2)
+    while frame.f_globals["__name__"] in ("os", "_collections_abc", "collections.abc"):
+        frame = frame.f_back
+    if not frame.f_globals["__name__"].startswith(OURS):
+        # A library that one of our modules imports reads what is its own.
+        return
     while frame is not None:
         # A module's own code runs at its import only.
         if frame.f_code.co_name == "<module>" and frame.f_globals["__name__"].startswith(OURS):

@@ -18,6 +18,7 @@ from pgqueuer.core.tracing import TracerGuard
 from pgqueuer.core.worker.dispatch import failure_record
 from pgqueuer.core.worker.history import aggregate_regularly
 from pgqueuer.core.worker.listener import QueueListener, channels_of, check_listener
+from pgqueuer.core.worker.observing import Observers
 from pgqueuer.core.worker.options import RunOptions
 from pgqueuer.core.worker.wakeup import Wakeup
 from pgqueuer.core.worker.worker import Worker, WorkerParts
@@ -30,6 +31,7 @@ from pgqueuer.domain.types import (
     QueueExecutionMode,
     QueueManagerId,
 )
+from pgqueuer.ports.observer import WorkerObserver
 from pgqueuer.ports.repository import EntrypointExecutionParameter, RepositoryPort
 from pgqueuer.ports.tracing import TracingProtocol
 
@@ -58,6 +60,7 @@ class QueueManager(EntrypointRegistrar):
     pending_health_check: dict[HealthCheckId, asyncio.Future[HealthCheckEvent]] = field(
         init=False, default_factory=dict
     )
+    observers: list[WorkerObserver] = field(init=False, default_factory=list)
     jobs_logged: int = field(init=False, default=0)
     min_dequeue_poll_interval: timedelta = field(init=False, default=timedelta(milliseconds=100))
 
@@ -186,6 +189,7 @@ class QueueManager(EntrypointRegistrar):
 
     async def _run(self, options: RunOptions) -> None:
         wakeup = Wakeup()
+        observers = Observers(self.observers)
         parts = WorkerParts(
             queries=self.queries,
             owner=self.queue_manager_id,
@@ -196,6 +200,7 @@ class QueueManager(EntrypointRegistrar):
             shutdown=self.shutdown,
             count_settled=self._count_settled,
             shortest_poll=self.min_dequeue_poll_interval,
+            observers=observers,
         )
         listener = QueueListener(
             self.queries,
@@ -203,6 +208,7 @@ class QueueManager(EntrypointRegistrar):
             self.job_context,
             self.pending_health_check,
             wakeup.set,
+            observers,
         )
         names = ", ".join(self.entrypoint_registry) or "no entrypoint"
         logger.info("Worker %s serves %s", self.queue_manager_id, names)

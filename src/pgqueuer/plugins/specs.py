@@ -6,9 +6,9 @@ A spec with a wrong field raises when it is built, inside the hook, so the reaso
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, MutableSequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pgqueuer.core.executors import AbstractEntrypointExecutor, AbstractScheduleExecutor
     from pgqueuer.domain.settings import ConnectionSettings
     from pgqueuer.ports.driver import Driver
+    from pgqueuer.ports.observer import WorkerObserver
     from pgqueuer.ports.repository import RepositoryPort
     from pgqueuer.ports.tracing import TracingProtocol
 
@@ -113,12 +114,16 @@ class ServiceSpec(Spec["ServiceFactory"]):
 class ServiceContext:
     """What a service may use. The worker owns all of it; a service closes nothing.
 
-    `shutdown` is set when the worker begins to drain; a service that sets it ends the worker.
+    `shutdown` is set when the worker begins to drain; a service that sets it ends the worker. What
+    a service adds to `observers` when it starts is told of each batch of jobs. `options` are what
+    the command line said for services, by the name of the option, as in `metrics-port`.
     """
 
     queries: RepositoryPort
     shutdown: asyncio.Event
     resources: MutableMapping[str, object]
+    observers: MutableSequence[WorkerObserver] = field(default_factory=list)
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_name(name: object) -> None:

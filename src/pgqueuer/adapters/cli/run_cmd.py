@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -73,6 +73,25 @@ LONGEST = MAX_DURATION.total_seconds()
     help="Trace jobs with the tracer of this name; repeatable, the first outermost. "
     "[env var: PGQUEUER_TRACERS, with commas]",
 )
+@click.option(
+    "--service",
+    "services",
+    multiple=True,
+    help="Run the service of this name beside the worker; repeatable.",
+)
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(1, 65535),
+    envvar="PGQUEUER_METRICS_PORT",
+    show_envvar=True,
+    help="Where `--service prometheus` answers. [default: 9464]",
+)
+@click.option(
+    "--metrics-host",
+    envvar="PGQUEUER_METRICS_HOST",
+    show_envvar=True,
+    help="The address that it listens on. [default: 127.0.0.1]",
+)
 @click.option("--restart-on-failure", is_flag=True, help="Start again after an error.")
 @click.option(
     "--restart-delay",
@@ -99,6 +118,8 @@ def run(
     restart_delay: float,
     log_level: str | None,
     tracers: tuple[str, ...],
+    metrics_port: int | None,
+    metrics_host: str | None,
     **options: Any,
 ) -> None:
     """Run the worker that FACTORY, as in "package.module:function", yields.
@@ -130,9 +151,14 @@ def run(
             restart_on_failure=restart_on_failure,
             restart_delay=timedelta(seconds=restart_delay if restart_on_failure else 0),
             tracers=tracers or None,
+            service_options=_given({"metrics-port": metrics_port, "metrics-host": metrics_host}),
             **options,
         )
     )
+
+
+def _given(options: Mapping[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in options.items() if value is not None}
 
 
 def start_log(ctx: click.Context, level: str | None) -> None:

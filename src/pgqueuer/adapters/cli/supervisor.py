@@ -22,10 +22,11 @@ from contextlib import (
     nullcontext,
     suppress,
 )
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from types import FrameType
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pgqueuer.adapters.cli.factories import load_factory, validate_factory_result
 from pgqueuer.core.applications import PgQueuer
@@ -35,7 +36,12 @@ from pgqueuer.core.ranges import check_duration
 from pgqueuer.core.sm import SchedulerManager
 from pgqueuer.core.worker.options import RunOptions
 from pgqueuer.domain.types import QueueExecutionMode
+from pgqueuer.plugins.services import resolve_services, running
+from pgqueuer.plugins.specs import ServiceContext
 from pgqueuer.plugins.tracers import tracers_of, use_tracers
+
+if TYPE_CHECKING:
+    from pgqueuer.plugins.specs import ServiceFactory
 
 Manager: TypeAlias = PgQueuer | QueueManager | SchedulerManager
 ManagerFactory: TypeAlias = Callable[[], AbstractAsyncContextManager[Manager]]
@@ -60,6 +66,8 @@ async def run(
     shutdown: asyncio.Event | None = None,
     shutdown_timeout: timedelta | None = None,
     tracers: Sequence[str] | None = None,
+    services: Sequence[str] = (),
+    service_options: Mapping[str, str] | None = None,
 ) -> None:
     """Run the manager that `factory` yields, as `pgq run` does.
 
@@ -69,6 +77,7 @@ async def run(
     no bound), or at a second signal, goes back to the queue. With `restart_on_failure` an error
     is logged and the factory called again after `restart_delay`; a negative one is a ValueError.
     The tracers of these names (None: those in PGQUEUER_TRACERS) become that of the process first.
+    The services of these names run beside each manager, with `service_options`.
     """
     use_tracers(tracers_of(os.environ) if tracers is None else tracers)
     await runit(
@@ -84,6 +93,7 @@ async def run(
         heartbeat_timeout=heartbeat_timeout,
         handle_signals=shutdown is None,
         shutdown_timeout=shutdown_timeout,
+        services=Services(resolve_services(services), service_options or {}),
     )
 
 
@@ -100,6 +110,7 @@ async def runit(
     heartbeat_timeout: timedelta = timedelta(seconds=30),
     handle_signals: bool = True,
     shutdown_timeout: timedelta | None = None,
+    services: Services | None = None,
 ) -> None:
     """Run managers of `factory` one after the other until one ends well or `shutdown` is set.
 
@@ -121,17 +132,22 @@ async def runit(
     stop = _Stop(shutdown)
     work = partial(_run_with, options)
     delay = restart_delay if restart_on_failure else None
+    services = services or Services()
     with _signals(stop) if handle_signals else nullcontext():
         async with _background(stop.enforce(shutdown_timeout)):
-            await _run_until_done(factory, stop, work, delay)
+            await _run_until_done(factory, stop, work, services, delay)
 
 
 async def _run_until_done(
-    factory: ManagerFactory, stop: _Stop, work: _Work, restart_delay: timedelta | None
+    factory: ManagerFactory,
+    stop: _Stop,
+    work: _Work,
+    services: Services,
+    restart_delay: timedelta | None,
 ) -> None:
     while not stop.shutdown.is_set():
         try:
-            await _run_once(factory, stop, work)
+            await _run_once(factory, stop, work, services)
         except Exception:
             if restart_delay is None or stop.shutdown.is_set():
                 raise
@@ -141,7 +157,7 @@ async def _run_until_done(
         await await_shutdown_or_timeout(stop.shutdown, restart_delay)
 
 
-async def _run_once(factory: ManagerFactory, stop: _Stop, work: _Work) -> None:
+async def _run_once(factory: ManagerFactory, stop: _Stop, work: _Work, services: Services) -> None:
     shutdown = asyncio.Event()
     async with AsyncExitStack() as stack:
         context = validate_factory_result(factory())
@@ -149,7 +165,10 @@ async def _run_once(factory: ManagerFactory, stop: _Stop, work: _Work) -> None:
         if entered is None and stop.abort.is_set():
             return
         manager = setup_shutdown_handlers(entered, shutdown)
-        async with _background(forward_shutdown(stop.shutdown, shutdown)):
+        async with (
+            _background(forward_shutdown(stop.shutdown, shutdown)),
+            services.beside(manager),
+        ):
             await stop.cut_short(work(manager))
 
 
@@ -217,6 +236,30 @@ async def await_shutdown_or_timeout(shutdown: asyncio.Event, timeout: timedelta)
     with suppress(TimeoutError):
         async with asyncio.timeout(timeout.total_seconds()):
             await shutdown.wait()
+
+
+@dataclass(frozen=True)
+class Services:
+    """The services that run beside a manager, and what the user said for them."""
+
+    factories: Mapping[str, ServiceFactory] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def beside(self, manager: Manager) -> AbstractAsyncContextManager[None]:
+        """Start them, with what belongs to `manager`, and end them after the block."""
+        if not self.factories:
+            return nullcontext()
+        queue = manager.qm if isinstance(manager, PgQueuer) else manager
+        return running(
+            self.factories,
+            ServiceContext(
+                queries=queue.queries,
+                shutdown=manager.shutdown,
+                resources=manager.resources,
+                observers=queue.observers if isinstance(queue, QueueManager) else [],
+                options=self.options,
+            ),
+        )
 
 
 class _Stop:

@@ -18,6 +18,8 @@ from pgqueuer.domain.types import JOB_STATUS, JobId, QueueEntrypoint
 class Dispatcher:
     """Knows the jobs that are running now; `on_end` gets a settlement for each that ends.
 
+    With it come the seconds that the job took.
+
     A task that is canceled from outside puts its job back to the queue. A job whose lease was
     lost has no say any more: its settlement is not made.
     """
@@ -28,14 +30,14 @@ class Dispatcher:
         contexts: MutableMapping[JobId, Context],
         resources: MutableMapping[str, object],
         tracer: TracerGuard,
-        on_end: Callable[[Job, Settlement | None], None],
+        on_end: Callable[[Job, Settlement | None, float], None],
     ) -> None:
         self._executors = executors
         self._contexts = contexts
         self._resources = resources
         self._tracer = tracer
         self._on_end = on_end
-        self._running: dict[asyncio.Task[Settlement], Job] = {}
+        self._running: dict[asyncio.Task[Settlement], tuple[Job, float]] = {}
         self._lost: set[JobId] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -48,11 +50,12 @@ class Dispatcher:
     def start(self, jobs: list[Job]) -> None:
         """Begin the jobs; each takes its first step at the next turn of the event loop."""
         loop = asyncio.get_running_loop()
+        now = loop.time()
         for job in jobs:
             context = Context(resources=self._resources)
             self._contexts[job.id] = context
             task = loop.create_task(self._run(job, context))
-            self._running[task] = job
+            self._running[task] = job, now
             task.add_done_callback(self._ended)
         if self._running:
             self._idle.clear()
@@ -122,7 +125,7 @@ class Dispatcher:
         )
 
     def _ended(self, task: asyncio.Task[Settlement]) -> None:
-        job = self._running.pop(task)
+        job, started = self._running.pop(task)
         if task.cancelled():
             settlement = Settlement(job.id, job.queue_manager_id, "queued", counts=False)
         else:
@@ -133,7 +136,8 @@ class Dispatcher:
         self._contexts.pop(job.id, None)
         if not self._running:
             self._idle.set()
-        self._on_end(job, None if lost else settlement)
+        ran = task.get_loop().time() - started
+        self._on_end(job, None if lost else settlement, ran)
 
     def lose(self, job_id: JobId) -> None:
         """The lease of a running job is gone: ask its handler to stop, ignore what it returns."""

@@ -15,10 +15,12 @@ from pgqueuer.core.listeners import (
     notice_callback,
 )
 from pgqueuer.core.logconfig import logger
+from pgqueuer.core.worker.observing import Observers
 from pgqueuer.domain.errors import FailingListenerError
 from pgqueuer.domain.models import AnyEvent, Context, HealthCheckEvent
 from pgqueuer.domain.types import Channel, HealthCheckId, JobId
 from pgqueuer.ports.driver import ListenerRemover, ListeningWatcher
+from pgqueuer.ports.observer import ListenerChanged
 from pgqueuer.ports.repository import RepositoryPort
 
 CHECK_INTERVAL = 15.0
@@ -82,11 +84,13 @@ class QueueListener:
         contexts: MutableMapping[JobId, Context],
         pending: MutableMapping[HealthCheckId, asyncio.Future[HealthCheckEvent]],
         on_change: Callable[[], None],
+        observers: Observers | None = None,
     ) -> None:
         self._queries = queries
         self._channels = channels
         self._pending = pending
         self._on_change = on_change
+        self._observers = observers or Observers()
         self._route: EventRouter = default_event_router(
             notice_event_queue=PGNoticeEventListener(),
             canceled=contexts,
@@ -172,11 +176,13 @@ class QueueListener:
         if self.healthy:
             channel = self._channels[0]
             logger.warning("The listener on %s is gone, polling meanwhile: %s", channel, error)
+            self._observers.tell(ListenerChanged(healthy=False))
         self.healthy = False
         self._on_change()
 
     def _back(self) -> None:
         if not self.healthy:
             logger.info("The listener on %s is back", self._channels[0])
+            self._observers.tell(ListenerChanged(healthy=True))
             self._on_change()
         self.healthy = True

@@ -17,6 +17,7 @@ from pgqueuer.core.worker.claim import BatchSizer
 from pgqueuer.core.worker.dispatch import Dispatcher
 from pgqueuer.core.worker.lease import LeaseKeeper, Reaper
 from pgqueuer.core.worker.listener import QueueListener
+from pgqueuer.core.worker.observing import Observers, outcome_of
 from pgqueuer.core.worker.options import RunOptions
 from pgqueuer.core.worker.settle import SettleBuffer
 from pgqueuer.core.worker.wakeup import Wakeup
@@ -32,6 +33,7 @@ from pgqueuer.domain.lifecycle import (
 from pgqueuer.domain.models import Context, Job
 from pgqueuer.domain.types import JobId, QueueEntrypoint, QueueManagerId
 from pgqueuer.ports.driver import ConnectionLiveness
+from pgqueuer.ports.observer import JobsClaimed, JobsSettled
 from pgqueuer.ports.repository import RepositoryPort
 
 LULL = 0.1
@@ -58,6 +60,7 @@ class WorkerParts:
     shutdown: asyncio.Event
     count_settled: Callable[[int], None]
     shortest_poll: timedelta = field(default=timedelta(milliseconds=100))
+    observers: Observers = field(default_factory=Observers)
 
 
 class Worker:
@@ -75,6 +78,8 @@ class Worker:
         self._terms = {name: _terms(executor) for name, executor in parts.executors.items()}
         self._sizer = BatchSizer(options.batch_size)
         self._held: dict[JobId, Job] = {}
+        self._ran: dict[JobId, float] = {}
+        self._observers = parts.observers
         self._suspects_wait = False
         self._claim_failed = False
         self._full = False
@@ -188,6 +193,8 @@ class Worker:
         )
         self._dispatcher.start([job for job in jobs if not self._still_running(job)])
         self._sizer.watch(wanted, len(jobs))
+        if jobs and self._observers:
+            self._observers.tell(JobsClaimed(count=len(jobs), held=len(self._held)))
         # Let the jobs take their first step before the next claim.
         await asyncio.sleep(0)
         return jobs
@@ -268,10 +275,15 @@ class Worker:
             return False
         return True
 
-    def _ended(self, job: Job, settlement: Settlement | None) -> None:
+    def _ended(self, job: Job, settlement: Settlement | None, ran: float) -> None:
         if settlement is None:
             self._held.pop(job.id, None)
+            if self._observers:
+                outcomes = [outcome_of(job, None, ran)]
+                self._observers.tell(JobsSettled(outcomes=outcomes, held=len(self._held)))
         else:
+            if self._observers:
+                self._ran[job.id] = ran
             self._buffer.add_nowait(settlement)
             if self._limited(job):
                 self._buffer.request_flush()
@@ -281,14 +293,27 @@ class Worker:
     def _settled(self, written: Sequence[Settlement], lost: Sequence[JobId]) -> None:
         self._parts.count_settled(len(written) - len(lost))
         news = False
+        ended: list[tuple[Settlement, Job]] = []
         for settlement in written:
             job = self._held.pop(settlement.job_id, None)
             news = news or settlement.status == "queued" or (job is not None and self._limited(job))
+            if job is not None and self._observers:
+                ended.append((settlement, job))
         canceled = {outcome.job_id for outcome in written if outcome.status == "canceled"}
-        for job_id in set(lost) - canceled:
+        dropped = set(lost) - canceled
+        for job_id in dropped:
             logger.warning("The outcome of job %s is dropped: its lease was lost", job_id)
+        if ended:
+            self._tell_settled(ended, dropped)
         if news:
             self._wakeup.set()
+
+    def _tell_settled(self, ended: list[tuple[Settlement, Job]], lost: set[JobId]) -> None:
+        outcomes = [
+            outcome_of(job, None if job.id in lost else settlement, self._ran.pop(job.id, 0.0))
+            for settlement, job in ended
+        ]
+        self._observers.tell(JobsSettled(outcomes=outcomes, held=len(self._held)))
 
     def _limited(self, job: Job) -> bool:
         """Whether the end of `job` frees a seat; not every store numbers its seats."""

@@ -1,0 +1,60 @@
+"""Tells observers what a worker does, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pgqueuer.core.logconfig import logger
+from pgqueuer.domain.lifecycle import Settlement
+from pgqueuer.domain.models import Job
+from pgqueuer.ports.observer import OUTCOME, JobOutcome, WorkerEvent, WorkerObserver
+
+
+class Observers:
+    """The observers of one worker; false where there are none, so that nothing need be made."""
+
+    def __init__(self, observers: Sequence[WorkerObserver] = ()) -> None:
+        self._observers = observers
+        self._reported: set[tuple[type, type[BaseException]]] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self._observers)
+
+    def tell(self, event: WorkerEvent) -> None:
+        """Hand `event` to each; a fault of one is logged once for each kind."""
+        for observer in self._observers:
+            try:
+                observer.observe(event)
+            except Exception as error:  # foreign code
+                self._report(observer, error)
+
+    def _report(self, observer: WorkerObserver, error: Exception) -> None:
+        kind = (type(observer), type(error))
+        if kind not in self._reported:
+            self._reported.add(kind)
+            logger.error(
+                "The observer %s failed; jobs go on. Said once for this kind of fault.",
+                type(observer).__name__,
+                exc_info=error,
+            )
+
+
+def outcome_of(job: Job, settlement: Settlement | None, ran: float) -> JobOutcome:
+    """What observers are told of the end of a run; no settlement: the job has changed hands."""
+    outcome: OUTCOME = "lost" if settlement is None else _outcome(settlement)
+    return JobOutcome(job.entrypoint, outcome, waited(job), ran)
+
+
+def waited(job: Job) -> float:
+    """Seconds from when `job` was eligible until its claim, both by the clock of the database."""
+    return max((job.updated - max(job.created, job.execute_after)).total_seconds(), 0.0)
+
+
+def _outcome(settlement: Settlement) -> OUTCOME:
+    match settlement.status:
+        case "queued":
+            return "retried" if settlement.counts else "released"
+        case "successful" | "exception" | "failed" | "canceled":
+            return settlement.status
+        case other:
+            raise ValueError(f"no worker settles a job as {other}")
