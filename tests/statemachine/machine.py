@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from hypothesis import strategies as st
@@ -14,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from pgqueuer.domain.errors import DuplicateJobError
 from pgqueuer.domain.lifecycle import ClaimRequest
 from pgqueuer.ports.repository import EntrypointExecutionParameter
+from tests.statemachine.given import End, conflicts, ends, new_jobs, owners, picks, served
 from tests.statemachine.model import Duplicate, Model, ModelJob, NewJob, Outcome, Owner
 from tests.statemachine.sides import (
     HOUR,
@@ -28,54 +28,6 @@ from tests.statemachine.sides import (
     terms,
 )
 
-ENTRYPOINTS = ["any", "one", "two"]
-LIMITS = {"any": 0, "one": 1, "two": 2}
-OTHER_LIMITS = {"any": 2, "one": 0, "two": 3}
-
-owners = st.sampled_from(range(len(WORKERS)))
-picks = st.lists(st.integers(0, 63), min_size=1, max_size=4)
-entrypoints = st.sampled_from(ENTRYPOINTS)
-served = st.sampled_from(
-    [[*ENTRYPOINTS], [*ENTRYPOINTS], ["any"], ["one"], ["two"], ["two", "any"]]
-).flatmap(
-    lambda names: st.sampled_from([LIMITS, LIMITS, LIMITS, OTHER_LIMITS]).map(
-        lambda limits: {name: limits[name] for name in names}
-    )
-)
-new_jobs = st.builds(
-    NewJob,
-    entrypoint=entrypoints,
-    priority=st.integers(-1, 2),
-    delay=st.sampled_from([0, 0, 0, 0, 1, 3, -2]),
-    key=st.sampled_from([None, None, "a", "b", "c"]),
-)
-conflicts = st.sampled_from(["raise", "skip", "update_priority"])
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """How a handler ends."""
-
-    status: str
-    delay: int = 0
-    counts: bool = True
-    record: str | None = None
-
-
-ends = st.sampled_from(
-    [
-        End("successful"),
-        End("exception", record="ValueError"),
-        End("failed", record="ValueError"),
-        End("failed", record="ValueError"),
-        End("canceled"),
-        End("queued", record="RetryRequested"),
-        End("queued", delay=2, record="RetryRequested"),
-        End("queued", delay=1, counts=False, record="Snooze"),
-        End("queued", counts=False),
-    ]
-)
-
 
 class LifeOfJobs(RuleBasedStateMachine):
     """The rules are what producers, workers, operators and time may do, in any order."""
@@ -86,14 +38,15 @@ class LifeOfJobs(RuleBasedStateMachine):
     steps: ClassVar[int] = 0
     moves: ClassVar[Counter[str]] = Counter()
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(jobs=st.lists(new_jobs, min_size=2, max_size=8))
+    def begin(self, jobs: list[NewJob]) -> None:
         self.model = Model()
         self.claims: list[tuple[int, Owner]] = []
         self.logged = 0
         base = type(self).postgres
         self.do(base.reset())
         self.sides: list[Side] = [PostgresSide(base.queries), InMemorySide.fresh(self.clock)]
+        self.enqueue(jobs, "skip")
 
     def do(self, awaitable: Awaitable[object]) -> object:
         async def wait() -> object:
@@ -117,13 +70,13 @@ class LifeOfJobs(RuleBasedStateMachine):
 
     # Producers
 
-    @rule(job=new_jobs, on_conflict=conflicts)
-    def enqueue_one(self, job: NewJob, on_conflict: str) -> None:
-        self._enqueue([job], on_conflict, lambda side: side.enqueue_scalar(job, on_conflict))
-
     @rule(jobs=st.lists(new_jobs, max_size=5), on_conflict=conflicts)
-    def enqueue_batch(self, jobs: list[NewJob], on_conflict: str) -> None:
-        self._enqueue(jobs, on_conflict, lambda side: side.enqueue(jobs, on_conflict))
+    def enqueue(self, jobs: list[NewJob], on_conflict: str) -> None:
+        """A list of jobs, and one alone by scalars."""
+        if len(jobs) == 1:
+            self._enqueue(jobs, on_conflict, lambda side: side.enqueue_scalar(jobs[0], on_conflict))
+        else:
+            self._enqueue(jobs, on_conflict, lambda side: side.enqueue(jobs, on_conflict))
 
     @precondition(lambda self: self.model.keyed())
     @rule(pick=st.integers(0, 63), priority=st.integers(0, 5))
@@ -131,7 +84,7 @@ class LifeOfJobs(RuleBasedStateMachine):
         """Raise the priority of a job that is there."""
         keyed = self.model.keyed()
         job = NewJob(entrypoint="any", priority=priority, key=keyed[pick % len(keyed)].key)
-        self.enqueue_one(job, "update_priority")
+        self.enqueue([job], "update_priority")
 
     def _enqueue(
         self, jobs: list[NewJob], on_conflict: str, act: Callable[[Side], Awaitable[object]]
@@ -162,6 +115,32 @@ class LifeOfJobs(RuleBasedStateMachine):
             return side.took(owner, await side.queries.claim(request))
 
         self.both(act, expected)
+
+    @rule(
+        owner=owners,
+        batch=st.integers(1, 5),
+        limits=served,
+        how=st.lists(ends, min_size=5, max_size=5),
+    )
+    def work(self, owner: Owner, batch: int, limits: dict[str, int], how: list[End]) -> None:
+        """Claim jobs and end them at once."""
+        first = len(self.claims)
+        self.claim(owner, batch, limits, 0)
+        self._settle(
+            [
+                self._end(number, owner, end)
+                for (number, _), end in zip(self.claims[first:], how, strict=False)
+            ]
+        )
+
+    @rule(owner=owners, batch=st.integers(1, 3), limits=served, times=st.integers(1, 4))
+    def die(self, owner: Owner, batch: int, limits: dict[str, int], times: int) -> None:
+        """Claim jobs, suspects too, and never be heard of again."""
+        for _ in range(times):
+            for suspects in (0, 1):
+                self.claim(owner, batch, limits, suspects)
+                self.time_passes(1)
+                self.reap(None, limits, 1, 3)
 
     @rule(
         owner=owners,
@@ -197,8 +176,9 @@ class LifeOfJobs(RuleBasedStateMachine):
     @precondition(lambda self: self.claims)
     @rule(given=st.lists(st.tuples(st.integers(0, 63), ends), min_size=1, max_size=4))
     def settle(self, given: list[tuple[int, End]]) -> None:
-        outcomes = [self._outcome(pick, end) for pick, end in given]
+        self._settle([self._outcome(pick, end) for pick, end in given])
 
+    def _settle(self, outcomes: list[Outcome]) -> None:
         async def act(side: Side) -> set[int]:
             return side.of(await side.queries.settle([side.settlement(each) for each in outcomes]))
 
@@ -206,13 +186,14 @@ class LifeOfJobs(RuleBasedStateMachine):
 
     @precondition(lambda self: self.claims)
     @rule(given=st.lists(st.tuples(st.integers(0, 63), ends), min_size=1, max_size=4))
-    def log_jobs(self, given: list[tuple[int, End]]) -> None:
-        outcomes = [
-            self._outcome(pick, End(end.status, record=end.record))
-            for pick, end in given
-            if end.status != "queued"
-        ]
+    def settle_as_in_1x(self, given: list[tuple[int, End]]) -> None:
+        """By `log_jobs` and `retry_job`."""
+        for pick, end in given:
+            if end.status == "queued":
+                self._retry_job(self._outcome(pick, End("queued", end.delay, record="Again")))
+        self._log_jobs([self._outcome(pick, end) for pick, end in given if end.status != "queued"])
 
+    def _log_jobs(self, outcomes: list[Outcome]) -> None:
         async def act(side: Side) -> None:
             await side.queries.log_jobs(
                 [
@@ -228,16 +209,12 @@ class LifeOfJobs(RuleBasedStateMachine):
         self.model.settle(outcomes)
         self.both(act, None)
 
-    @precondition(lambda self: self.claims)
-    @rule(pick=st.integers(0, 63), delay=st.sampled_from([0, 1]))
-    def retry_job(self, pick: int, delay: int) -> None:
-        outcome = self._outcome(pick, End("queued", delay, record="RetryRequested"))
-
+    def _retry_job(self, outcome: Outcome) -> None:
         async def act(side: Side) -> None:
             await side.queries.retry_job(
                 side.claimed[outcome.number, outcome.owner],
-                delay * HOUR,
-                record(side.ids[outcome.number], "RetryRequested"),
+                outcome.delay * HOUR,
+                record(side.ids[outcome.number], "Again"),
             )
 
         self.model.settle([outcome])
@@ -251,7 +228,9 @@ class LifeOfJobs(RuleBasedStateMachine):
             if job.owner is not None
         ]
         candidates = held * 3 + self.claims[-4:]
-        number, owner = candidates[pick % len(candidates)]
+        return self._end(*candidates[pick % len(candidates)], end)
+
+    def _end(self, number: int, owner: Owner, end: End) -> Outcome:
         return Outcome(
             number=number,
             owner=owner,
@@ -270,13 +249,9 @@ class LifeOfJobs(RuleBasedStateMachine):
             return side.of(await side.queries.keep_leases(WORKERS[owner], ids))
 
         self.both(act, self.model.keep_leases(owner, numbers))
-
-    @rule(given=picks)
-    def update_heartbeat(self, given: list[int]) -> None:
-        numbers = self._jobs(given)
-        self.model.beat(numbers)
+        self.model.beat(numbers[:1])
         self.both(
-            lambda side: side.queries.update_heartbeat([side.id_of(each) for each in numbers]),
+            lambda side: side.queries.update_heartbeat([side.id_of(each) for each in numbers[:1]]),
             None,
         )
 
@@ -338,10 +313,8 @@ class LifeOfJobs(RuleBasedStateMachine):
             None,
         )
 
-    @rule(names=st.sampled_from([None, "any", "one", ["one", "two"]]), pick=st.integers(0, 3))
-    def clear_queue(self, names: str | list[str] | None, pick: int) -> None:
-        if pick:
-            return  # A queue that is always emptied has no life.
+    @rule(names=st.sampled_from(["one", ["one", "two"], "two", ["two"], ["any"], None]))
+    def clear_queue(self, names: str | list[str] | None) -> None:
         self.model.clear([names] if isinstance(names, str) else names)
         self.both(lambda side: side.queries.clear_queue(names), None)
 
