@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pgqueuer.core.executors import DatabaseRetryEntrypointExecutor
     from pgqueuer.core.qm import QueueManager
     from pgqueuer.core.sm import SchedulerManager
-    from pgqueuer.domain.errors import RetryRequested
+    from pgqueuer.domain.errors import RetryRequested, Snooze
     from pgqueuer.domain.job_type import JobType
     from pgqueuer.domain.models import Job
     from pgqueuer.domain.types import JobId
@@ -42,6 +42,7 @@ __all__ = [
     "QueueManager",
     "RetryRequested",
     "SchedulerManager",
+    "Snooze",
     "connect",
     "run",
 ]
@@ -62,6 +63,7 @@ _HOMES = MappingProxyType(
         "QueueManager": ".core.qm",
         "RetryRequested": ".domain.errors",
         "SchedulerManager": ".core.sm",
+        "Snooze": ".domain.errors",
         "connect": ".plugins.drivers",
         "run": ".adapters.cli.supervisor",
     }

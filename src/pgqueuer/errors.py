@@ -9,6 +9,7 @@ from pgqueuer.domain.errors import (
     PgqException,
     RetryException,
     RetryRequested,
+    Snooze,
     UnwrittenOutcomesError,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "PgqException",
     "RetryException",
     "RetryRequested",
+    "Snooze",
     "UnwrittenOutcomesError",
 ]

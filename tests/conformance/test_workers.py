@@ -11,8 +11,9 @@ import asyncpg
 import psycopg
 import pytest
 
-from pgqueuer import InMemoryDriver, InMemoryQueries, Job, PgQueuer, RetryRequested
+from pgqueuer import InMemoryDriver, InMemoryQueries, Job, PgQueuer, RetryRequested, Snooze
 from pgqueuer.db import AsyncpgDriver, AsyncpgPoolDriver, PsycopgDriver
+from pgqueuer.executors import EntrypointExecutor
 from pgqueuer.models import Context
 from pgqueuer.types import QueueExecutionMode
 from tests.support.kernel import listening, seconds, until, working
@@ -97,6 +98,68 @@ async def test_retries_count_attempts(pgq):
     await pgq.qm.queries.enqueue("job", None)
     await pgq.run(mode=DRAIN)
     assert attempts == [0, 1, 2]
+
+
+async def test_a_snooze_counts_no_attempt_and_is_logged_with_its_reason(pgq):
+    runs = []
+
+    @pgq.entrypoint("job", executor="database-retry", executor_options={"max_attempts": 0})
+    async def job(job: Job) -> None:
+        runs.append(job.attempts)
+        if len(runs) < 3:
+            raise Snooze(timedelta(milliseconds=20), reason="too early")
+
+    await pgq.qm.queries.enqueue("job", None)
+    await pgq.run(mode=DRAIN)
+    assert runs == [0, 0, 0]
+    log = await pgq.qm.queries.queue_log()
+    assert [row.status for row in log] == ["queued", "picked"] * 3 + ["successful"]
+    records = [row.traceback for row in log if row.traceback]
+    assert [record.exception_type for record in records] == ["Snooze"] * 2
+    assert {(r.additional_context["attempt"], r.additional_context["reason"]) for r in records} == {
+        (0, "too early")
+    }
+
+
+async def test_an_executor_that_turns_exceptions_into_failures_lets_a_snooze_pass(pgq):
+    """As executors of 1.x are written: they know RetryRequested only."""
+    runs = []
+
+    class Alarmed(EntrypointExecutor):
+        async def execute(self, job: Job, context: Context) -> None:
+            try:
+                await super().execute(job, context)
+            except RetryRequested:
+                raise
+            except Exception as error:
+                raise RuntimeError("alarm") from error
+
+    @pgq.entrypoint("job", executor_factory=Alarmed)
+    async def job(job: Job) -> None:
+        runs.append(job.attempts)
+        if len(runs) < 2:
+            raise Snooze(timedelta(0))
+
+    await pgq.qm.queries.enqueue("job", None)
+    await pgq.run(mode=DRAIN)
+    assert runs == [0, 0]
+
+
+@pytest.mark.parametrize("delay", [timedelta.max, timedelta.min, 5], ids=["max", "min", "number"])
+async def test_a_delay_that_can_not_be_waited_for_is_a_failure(pgq, delay):
+    @pgq.entrypoint("job", on_failure="hold")
+    async def job(job: Job) -> None:
+        raise RetryRequested(delay)
+
+    @pgq.entrypoint("beside")
+    async def beside(job: Job) -> None: ...
+
+    await pgq.qm.queries.enqueue(["job", "beside"], [None, None])
+    await pgq.run(mode=DRAIN)
+    log = await pgq.qm.queries.queue_log()
+    assert [row.status for row in log if row.entrypoint == "beside"][-1] == "successful"
+    (record,) = [row.traceback for row in log if row.status == "failed"]
+    assert "before the year 10000" in record.exception_message
 
 
 async def test_a_limit_holds_within_the_worker(pgq):

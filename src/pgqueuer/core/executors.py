@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
@@ -128,8 +129,10 @@ class DatabaseRetryEntrypointExecutor(EntrypointExecutor):
 
     The delay is `initial_delay * backoff_multiplier ** job.attempts`, at most `max_delay`, and
     random within the last `jitter` of that (a fraction from 0 to 1). After that the error itself
-    is raised. A retry that the handler asks for goes through as it is, and so does
+    is raised. A retry or a snooze that the handler asks for goes through as it is, and so does
     InvalidPayloadError.
+
+    Raises ValueError or TypeError for options that make no sense.
     """
 
     max_attempts: int = 5
@@ -141,6 +144,22 @@ class DatabaseRetryEntrypointExecutor(EntrypointExecutor):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._check_options()
+
+    def _check_options(self) -> None:
+        for name in ("initial_delay", "max_delay"):
+            delay = getattr(self, name)
+            if not isinstance(delay, timedelta):
+                raise TypeError(f"{name} must be a timedelta, got {delay!r}")
+            if delay < timedelta(0):
+                raise ValueError(f"{name} must not be negative, got {delay!r}")
+        if not self.max_attempts >= 0:
+            raise ValueError(f"max_attempts must be 0 or more, got {self.max_attempts!r}")
+        if not 0 <= self.backoff_multiplier < math.inf:
+            raise ValueError(
+                f"backoff_multiplier must be a finite number from 0 on, "
+                f"got {self.backoff_multiplier!r}"
+            )
         if not 0 <= self.jitter <= 1:
             raise ValueError(f"jitter must be from 0 to 1, got {self.jitter!r}")
 

@@ -17,12 +17,25 @@ class RetryException(PgqException):
 class RetryRequested(RetryException):
     """Raise it in a handler to put the job back to the queue.
 
-    `delay` counts from the moment the outcome is written; `reason` is kept in the job's log.
+    `delay` counts from the moment the outcome is written; `reason` is kept in the job's log. The
+    run counts as an attempt.
     """
 
     def __init__(self, delay: timedelta = timedelta(0), reason: str | None = None) -> None:
         super().__init__(reason or "Retry requested")
         self.delay = delay
+        self.reason = reason
+
+
+class Snooze(RetryRequested):
+    """Raise it in a handler to put the job back for `delay` without counting an attempt.
+
+    For a job that is well but came too early. Code that lets a RetryRequested pass lets this pass
+    too.
+    """
+
+    def __init__(self, delay: timedelta, reason: str | None = None) -> None:
+        super().__init__(delay, reason or "Snoozed")
         self.reason = reason
 
 
@@ -85,7 +98,8 @@ class SchemaDriftError(PgqException):
 def retry_request(exc: BaseException) -> RetryRequested | None:
     """The retry that `exc` asks for, or None.
 
-    A group counts when every leaf of it is a RetryRequested; the longest delay wins.
+    A group counts when every leaf of it is a RetryRequested. The one with the longest delay stands
+    for the group; of equal ones, the first.
     """
     if isinstance(exc, RetryRequested):
         return exc

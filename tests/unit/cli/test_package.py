@@ -22,6 +22,7 @@ NAMES = {
     "QueueManager",
     "RetryRequested",
     "SchedulerManager",
+    "Snooze",
     "connect",
     "run",
 }

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from pgqueuer.core.executors import (
     is_async_callable,
     wants_context,
 )
-from pgqueuer.domain.errors import RetryRequested
+from pgqueuer.domain.errors import RetryRequested, Snooze
 from pgqueuer.domain.models import Context, Job, Schedule, ScheduleContext, utc_now
 from pgqueuer.domain.types import (
     CronEntrypoint,
@@ -271,9 +272,10 @@ async def test_success_is_left_alone() -> None:
     "request_",
     [
         RetryRequested(timedelta(hours=9)),
-        ExceptionGroup("g", [RetryRequested(), RetryRequested(timedelta(hours=9))]),
+        Snooze(timedelta(hours=9)),
+        ExceptionGroup("g", [RetryRequested(), Snooze(timedelta(hours=9))]),
     ],
-    ids=["one", "group"],
+    ids=["retry", "snooze", "group"],
 )
 @pytest.mark.parametrize("attempts", [0, 99])
 async def test_a_retry_that_the_handler_asks_for_goes_through(
@@ -309,6 +311,35 @@ async def test_jitter_shortens_the_delay_at_random() -> None:
 def test_jitter_is_a_fraction(jitter: float) -> None:
     with pytest.raises(ValueError, match="from 0 to 1"):
         DatabaseRetryEntrypointExecutor(parameters(handler), jitter=jitter)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"max_attempts": -1}, ValueError, "max_attempts must be 0 or more, got -1"),
+        ({"initial_delay": -SECOND}, ValueError, "initial_delay must not be negative"),
+        ({"max_delay": -SECOND}, ValueError, "max_delay must not be negative"),
+        ({"initial_delay": 1}, TypeError, "initial_delay must be a timedelta, got 1"),
+        ({"max_delay": 1}, TypeError, "max_delay must be a timedelta, got 1"),
+        ({"backoff_multiplier": -2.0}, ValueError, "backoff_multiplier must be a finite number"),
+        ({"backoff_multiplier": math.nan}, ValueError, "backoff_multiplier must be a finite"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(
+    options: dict[str, object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        DatabaseRetryEntrypointExecutor(parameters(handler), **options)  # type: ignore[arg-type]
+
+
+async def test_delays_may_stay_the_same_or_get_shorter() -> None:
+    for multiplier, expected in ((1, 4 * SECOND), (0.5, SECOND), (0, timedelta(0))):
+        executor = DatabaseRetryEntrypointExecutor(
+            failing(ValueError()), initial_delay=4 * SECOND, backoff_multiplier=multiplier
+        )
+        raised = await outcome(executor, 2)
+        assert isinstance(raised, RetryRequested)
+        assert raised.delay == expected
 
 
 async def test_a_scheduled_function_gets_the_schedule_and_the_context_it_asked_for() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from pgqueuer.core.executors import AbstractEntrypointExecutor
 from pgqueuer.core.logconfig import logger
 from pgqueuer.core.tracing import TracerGuard
-from pgqueuer.domain.errors import InvalidPayloadError, RetryRequested, retry_request
+from pgqueuer.domain.errors import InvalidPayloadError, RetryRequested, Snooze, retry_request
 from pgqueuer.domain.lifecycle import Settlement
 from pgqueuer.domain.models import Context, Job, TracebackRecord, utc_now
 from pgqueuer.domain.types import JOB_STATUS, JobId, QueueEntrypoint
@@ -85,7 +85,11 @@ class Dispatcher:
     def _failed(self, job: Job, error: BaseException) -> Settlement:
         request = retry_request(error)
         if request is not None:
-            return self._retried(job, error, request)
+            impossible = _impossible(request)
+            if impossible is None:
+                return self._retried(job, error, request)
+            impossible.__cause__ = error
+            error = impossible
         logger.error(
             "Job %s of entrypoint %s failed: %s",
             job.id,
@@ -113,16 +117,16 @@ class Dispatcher:
             job.entrypoint,
             request.delay,
         )
+        counts = not isinstance(request, Snooze)
         about = {
             "entrypoint": job.entrypoint,
             "queue_manager_id": str(job.queue_manager_id),
-            "attempt": job.attempts + 1,
+            "attempt": job.attempts + counts,
             "retry_delay": str(request.delay),
             "reason": request.reason,
         }
-        return Settlement(
-            job.id, job.queue_manager_id, "queued", failure_record(job, error, about), request.delay
-        )
+        record = failure_record(job, error, about)
+        return Settlement(job.id, job.queue_manager_id, "queued", record, request.delay, counts)
 
     def _ended(self, task: asyncio.Task[Settlement]) -> None:
         job, started = self._running.pop(task)
@@ -169,6 +173,18 @@ class Dispatcher:
 def _parameter(executor: AbstractEntrypointExecutor, name: str, default: Any) -> Any:
     """What was declared; parameters of an executor of 1.x may lack what came later."""
     return getattr(executor.parameters, name, default)
+
+
+def _impossible(request: RetryRequested) -> Exception | None:
+    """Why no store can put the job back that long; a job that waited for it would never end."""
+    try:
+        utc_now() + request.delay
+    except (TypeError, OverflowError):
+        return ValueError(
+            "The delay of a retry must be a timedelta that ends before the year 10000, "
+            f"got {request.delay!r}"
+        )
+    return None
 
 
 def _settlement(job: Job, status: JOB_STATUS, record: TracebackRecord | None = None) -> Settlement:
