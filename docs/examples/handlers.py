@@ -4,11 +4,10 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 import asyncpg
 
-from pgqueuer import AsyncpgPoolDriver, Job, PgQueuer, RetryRequested
+from pgqueuer import AsyncpgPoolDriver, Job, PgQueuer
 from pgqueuer.models import Context
 
 
@@ -33,29 +32,6 @@ async def main() -> AsyncIterator[PgQueuer]:
             )
 
         yield pgq
-
-
-def held(pgq: PgQueuer) -> None:
-    @pgq.entrypoint("charge", on_failure="hold")
-    async def charge(job: Job) -> None:
-        raise ConnectionError("the bank does not answer")
-
-
-def asks_for_a_retry(pgq: PgQueuer) -> None:
-    @pgq.entrypoint("poll")
-    async def poll(job: Job) -> None:
-        if job.attempts < 3:
-            raise RetryRequested(delay=timedelta(seconds=10), reason="not ready yet")
-
-
-def retried(pgq: PgQueuer) -> None:
-    @pgq.entrypoint(
-        "fetch",
-        executor="database-retry",
-        executor_options={"max_attempts": 3, "initial_delay": timedelta(milliseconds=100)},
-    )
-    async def fetch(job: Job) -> None:
-        raise TimeoutError("the server is slow today")
 
 
 def stoppable(pgq: PgQueuer) -> None:

@@ -6,7 +6,7 @@ import ast
 import asyncio
 import importlib
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 
@@ -226,7 +226,7 @@ async def test_handlers_that_block_or_take_long(
 
 
 async def test_handlers_that_fail_or_try_again(pgq: PgQueuer, queries: Queries) -> None:
-    module = example("handlers")
+    module = example("retries")
     module.held(pgq)
     module.retried(pgq)
     await queries.enqueue(["charge", "fetch"], [None, None])
@@ -239,7 +239,7 @@ async def test_handlers_that_fail_or_try_again(pgq: PgQueuer, queries: Queries) 
 
 
 async def test_a_handler_that_asks_for_a_retry(pgq: PgQueuer, queries: Queries) -> None:
-    example("handlers").asks_for_a_retry(pgq)
+    example("retries").asks_for_a_retry(pgq)
     await queries.enqueue("poll", None)
 
     async def put_back() -> bool:
@@ -252,6 +252,40 @@ async def test_a_handler_that_asks_for_a_retry(pgq: PgQueuer, queries: Queries) 
     assert timedelta(0) < eta <= timedelta(seconds=10)
     [traceback] = [row.traceback for row in await queries.queue_log() if row.traceback]
     assert traceback.exception_message == "not ready yet"
+
+
+async def test_a_handler_that_puts_its_job_off(
+    pgq: PgQueuer, queries: Queries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Night:
+        @staticmethod
+        def now() -> datetime:
+            return datetime(2030, 1, 1, 3)
+
+    module = example("retries")
+    monkeypatch.setattr(module, "datetime", Night)
+    module.snoozed(pgq)
+    [job_id] = await queries.enqueue("call", None)
+
+    async def put_off() -> bool:
+        return await queries.next_deferred_eta(["call"]) is not None
+
+    async with working(pgq):
+        await until(put_off)
+    job = await queries.queue_job_by_id(job_id)
+    assert job is not None
+    assert job.attempts == 0
+
+
+async def test_held_jobs_are_put_back_or_given_up(pgq: PgQueuer, queries: Queries) -> None:
+    module = example("retries")
+    module.held(pgq)
+    [job_id] = await queries.enqueue("charge", None)
+    await pgq.run(mode=DRAIN)
+    assert await module.run_again(queries) == [job_id]
+    assert (await statuses(queries))[-2:] == ["failed", "queued"]
+    await module.give_up(queries, [job_id])
+    assert await queries.queue_size() == []
 
 
 async def test_a_handler_that_can_be_stopped(

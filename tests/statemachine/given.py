@@ -19,7 +19,7 @@ entrypoints = st.sampled_from(ENTRYPOINTS)
 served = st.sampled_from(
     [[*ENTRYPOINTS], [*ENTRYPOINTS], ["any"], ["one"], ["two"], ["two", "any"]]
 ).flatmap(
-    lambda names: st.sampled_from([LIMITS, LIMITS, LIMITS, OTHER_LIMITS]).map(
+    lambda names: st.sampled_from([LIMITS, LIMITS, OTHER_LIMITS]).map(
         lambda limits: {name: limits[name] for name in names}
     )
 )
