@@ -91,14 +91,14 @@ def drawing() -> str:
     """The diagram as SVG."""
     return "\n".join(
         [
-            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 840 480" width="840" height="480"'
+            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 840 500" width="840" height="500"'
             ' font-family="sans-serif" font-size="13">',
             "  <title>The life of a job</title>",
             f"  <desc>{escape(_described())}</desc>",
             f"  <style>{STYLE}\n  </style>",
             '  <marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8"'
             ' markerHeight="8" orient="auto"><path class="tip" d="M0 0 L10 5 L0 10 z"/></marker>',
-            '  <rect class="paper" width="840" height="480" rx="10"/>',
+            '  <rect class="paper" width="840" height="500" rx="10"/>',
             *_boxes(),
             *_edges(),
             "</svg>\n",

@@ -14,14 +14,13 @@ from pgqueuer.domain.errors import DuplicateJobError
 from pgqueuer.domain.lifecycle import ClaimRequest
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 from tests.statemachine.given import End, conflicts, ends, new_jobs, owners, picks, served
-from tests.statemachine.model import Duplicate, Model, ModelJob, NewJob, Outcome, Owner
+from tests.statemachine.model import Duplicate, Model, NewJob, Outcome, Owner
 from tests.statemachine.sides import (
     HOUR,
     WORKERS,
     Clock,
     InMemorySide,
     PostgresSide,
-    Row,
     Side,
     hours,
     record,
@@ -370,7 +369,7 @@ class LifeOfJobs(RuleBasedStateMachine):
 
     async def _check(self, side: Side, new: list[tuple[object, ...]]) -> None:
         name = type(side).__name__
-        rows = {job.number: _row_of(job, side) for job in self.model.jobs.values()}
+        rows = {job.number: side.row_of(job) for job in self.model.jobs.values()}
         assert await side.rows(self.model.now) == rows, name
         assert Counter(await side.new_log()) == Counter(new), name
         sizes = await side.queries.queue_size()
@@ -396,18 +395,3 @@ class LifeOfJobs(RuleBasedStateMachine):
             return totals
 
         self.both(act, expected)
-
-
-def _row_of(job: ModelJob, side: Side) -> Row:
-    return (
-        job.entrypoint,
-        job.priority,
-        job.key,
-        job.due,
-        job.status,
-        job.owner,
-        job.seat if side.has_seats else None,
-        job.attempts,
-        job.takeovers,
-        job.heartbeat if job.status == "picked" else None,
-    )

@@ -17,7 +17,7 @@ from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.domain.lifecycle import EntrypointTerms, Settlement
 from pgqueuer.domain.models import Job, TracebackRecord, utc_now
 from pgqueuer.domain.types import JobId, QueueEntrypoint, QueueManagerId
-from tests.statemachine.model import LogRow, NewJob, Outcome, Owner
+from tests.statemachine.model import LogRow, ModelJob, NewJob, Outcome, Owner
 
 HOUR = timedelta(hours=1)
 """Long against the time that an example takes, so that its real time is nothing."""
@@ -105,6 +105,21 @@ class Side(ABC):
             assert job.queue_manager_id == WORKERS[owner]
             self.claimed[self.numbers[job.id], owner] = job
         return [self.numbers[job.id] for job in jobs]
+
+    def row_of(self, job: ModelJob) -> Row:
+        """What should stand in the table."""
+        return (
+            job.entrypoint,
+            job.priority,
+            job.key,
+            job.due,
+            job.status,
+            job.owner,
+            job.seat if self.has_seats else None,
+            job.attempts,
+            job.takeovers,
+            job.heartbeat if job.status == "picked" else None,
+        )
 
     def of(self, ids: Iterable[JobId]) -> set[int]:
         return {self.numbers.get(job_id, len(self.ids)) for job_id in ids}

@@ -178,7 +178,7 @@ def _parameter(executor: AbstractEntrypointExecutor, name: str, default: Any) ->
 def _impossible(request: RetryRequested) -> Exception | None:
     """Why no store can put the job back that long; a job that waited for it would never end."""
     try:
-        utc_now() + request.delay
+        _ = utc_now() + request.delay
     except (TypeError, OverflowError):
         return ValueError(
             "The delay of a retry must be a timedelta that ends before the year 10000, "
