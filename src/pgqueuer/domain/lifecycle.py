@@ -129,7 +129,7 @@ HOLD = Transition(
     sources=("picked",),
     target="failed",
     actor="owner",
-    cause='the handler raised, `on_failure="hold"`; or the row can not be read',
+    cause='the handler raised, `on_failure="hold"`; or the row or its payload can not be read',
     explained=True,
 )
 STOP = Transition(
