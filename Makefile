@@ -58,4 +58,4 @@ demo: $(STAMP) ## Run the demonstration; TREE=PATH for another checkout
 	$(BIN)/python demo/run.py $(TREE)
 
 clean: ## Remove what the other verbs made
-	rm -rf .venv .venv-oldest .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist site
+	rm -rf .venv .venv-oldest .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist site plugins/*/build plugins/*/src/*.egg-info

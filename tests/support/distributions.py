@@ -99,8 +99,12 @@ class Environment:
 
 def pip_install(distributions: Iterable[Distribution], folder: Path) -> Environment:
     """Build and install the distributions by pip into a folder of their own."""
-    sources = [str(one.write(folder / "sources")) for one in distributions]
-    target = folder / "installed"
+    sources = [one.write(folder / "sources") for one in distributions]
+    return pip_install_sources(sources, folder / "installed")
+
+
+def pip_install_sources(sources: Iterable[Path], target: Path) -> Environment:
+    """The same for source trees that are there; building leaves files in them."""
     options = ["--no-deps", "--no-index", "--no-build-isolation", "--no-cache-dir", "--quiet"]
     subprocess.run(
         [sys.executable, "-m", "pip", "install", *options, "--target", str(target), *sources],
