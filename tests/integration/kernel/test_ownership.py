@@ -8,7 +8,7 @@ from pgqueuer import Job, PgQueuer, Queries, QueueManager
 from pgqueuer.domain.lifecycle import ClaimRequest, EntrypointTerms
 from pgqueuer.models import Context
 from pgqueuer.types import QueueExecutionMode
-from tests.support.kernel import seconds, until, working
+from tests.support.kernel import listening, seconds, until, working
 
 DRAIN = QueueExecutionMode.drain
 TERMS = {"job": EntrypointTerms()}
@@ -143,6 +143,24 @@ async def test_a_shutdown_finishes_the_running_jobs(connect, queries):
         await queries.enqueue("job", None)
         go_on.set()
     assert Counter(await logged(queries)) == {"queued": 6, "picked": 5, "successful": 5}
+
+
+async def test_a_cancellation_reaches_a_handler_while_the_worker_drains(connect, queries):
+    manager = QueueManager(await connect())
+
+    @manager.entrypoint("job")
+    async def job(job: Job, context: Context) -> None:
+        with context.cancellation:
+            await asyncio.Event().wait()
+
+    (job_id,) = await queries.enqueue("job", None)
+    async with working(manager) as run:
+        await listening(manager)
+        await until(lambda: job_id in manager.job_context)
+        manager.shutdown.set()
+        await queries.mark_job_as_cancelled([job_id])
+        await until(run.done)
+    assert [row.status for row in await queries.job_status([job_id])] == ["canceled"]
 
 
 async def test_jobs_of_a_dead_worker_are_taken_over_with_one_more_attempt(connect, queries):

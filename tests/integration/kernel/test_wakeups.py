@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 
 import asyncpg
 import pytest
 
 from pgqueuer import Job, Queries, QueueManager
-from pgqueuer.domain.lifecycle import ClaimRequest
+from pgqueuer.domain.lifecycle import ClaimRequest, EntrypointTerms, Outlook
 from pgqueuer.errors import FailingListenerError
+from pgqueuer.types import QueueEntrypoint, QueueExecutionMode
 from tests.support.kernel import listening, seconds, until, working
 
 LONG = seconds(600)
@@ -25,6 +27,33 @@ def counted(queries: Queries) -> list[int]:
 
     queries.claim = watched
     return sizes
+
+
+def watched_looks(queries: Queries) -> list[Outlook]:
+    """What a worker was told by each look ahead, which it takes before it rests."""
+    seen: list[Outlook] = []
+    outlook = queries.outlook
+
+    async def watched(terms: Mapping[QueueEntrypoint, EntrypointTerms]) -> Outlook:
+        found = await outlook(terms)
+        seen.append(found)
+        return found
+
+    queries.outlook = watched
+    return seen
+
+
+def watched_statements(queries: Queries) -> list[str]:
+    """The statements that a worker sends."""
+    sent: list[str] = []
+    fetch = queries.driver.fetch
+
+    async def watched(query: str, *args: object) -> list[dict[str, object]]:
+        sent.append(query)
+        return await fetch(query, *args)
+
+    queries.driver.fetch = watched
+    return sent
 
 
 async def test_an_insert_wakes_an_idle_worker(connect, queries):
@@ -56,10 +85,11 @@ async def test_a_deferred_job_wakes_a_worker_that_rests(connect, queries):
 
 
 async def test_one_job_costs_each_of_eight_idle_workers_one_claim(connect, queries):
-    managers, claims, ran = [], [], []
+    managers, claims, looks, ran = [], [], [], []
     for _ in range(8):
         own = await connect()
         claims.append(counted(own))
+        looks.append(watched_looks(own))
         managers.append(QueueManager(own))
 
         @managers[-1].entrypoint("job")
@@ -69,9 +99,10 @@ async def test_one_job_costs_each_of_eight_idle_workers_one_claim(connect, queri
     async with asyncio.TaskGroup() as group:
         for manager in managers:
             group.create_task(manager.run(dequeue_timeout=LONG))
-        await until(lambda: all(claims))
         for manager in managers:
             await listening(manager)
+        # Each has found that there is nothing to do, and rests for long.
+        await until(lambda: all(looks))
         before = sum(map(len, claims))
         await queries.enqueue("job", None)
         await until(lambda: len(ran) == 1)
@@ -109,23 +140,74 @@ async def test_settling_notifies_nobody(connect, queries, queue_dsn):
 async def test_an_idle_worker_sends_few_statements(connect, queries):
     own = await connect()
     manager = QueueManager(own)
-    sent = []
-    fetch = own.driver.fetch
-
-    async def watched(query: str, *args: object) -> list[dict[str, object]]:
-        sent.append(query)
-        return await fetch(query, *args)
-
-    own.driver.fetch = watched
+    looks, sent = watched_looks(own), watched_statements(own)
 
     @manager.entrypoint("job")
     async def job(job: Job) -> None: ...
 
     async with working(manager):
-        await until(lambda: any("next_eligible" in query for query in sent))
+        await until(lambda: bool(looks))
         before = len(sent)
         await asyncio.sleep(3)
         assert len(sent) - before <= 1
+
+
+async def test_a_full_worker_sends_few_statements(connect, queries):
+    own = await connect()
+    manager = QueueManager(own)
+    sent, running, go_on = watched_statements(own), [], asyncio.Event()
+
+    @manager.entrypoint("job")
+    async def job(job: Job) -> None:
+        running.append(job.id)
+        await go_on.wait()
+
+    await queries.enqueue(["job"] * 10, [None] * 10)
+    async with working(manager, batch_size=1, max_concurrent_tasks=2):
+        await until(lambda: len(running) == 2)
+        before = len(sent)
+        await asyncio.sleep(3)
+        assert len(sent) - before <= 2
+        go_on.set()
+
+
+async def test_a_worker_without_a_free_seat_sends_less_than_one_statement_a_second(
+    connect, queries
+):
+    holding, waiting = QueueManager(await connect()), QueueManager(own := await connect())
+    looks, sent, go_on = watched_looks(own), watched_statements(own), asyncio.Event()
+    for manager in (holding, waiting):
+
+        @manager.entrypoint("job", concurrency_limit=1)
+        async def job(job: Job) -> None:
+            await go_on.wait()
+
+    await queries.enqueue(["job"] * 10, [None] * 10)
+    async with working(holding):
+        await until(lambda: bool(holding.job_context))
+        async with working(waiting):
+            await until(lambda: any(look.saturated for look in looks))
+            before = len(sent)
+            await asyncio.sleep(6)
+            assert len(sent) - before < 6
+            go_on.set()
+
+
+@pytest.mark.parametrize("batch_size", [None, 1, 50])
+async def test_jobs_under_a_limit_of_one_follow_each_other_without_a_rest(
+    connect, queries, batch_size
+):
+    own = await connect()
+    manager = QueueManager(own)
+    looks = watched_looks(own)
+
+    @manager.entrypoint("job", concurrency_limit=1)
+    async def job(job: Job) -> None: ...
+
+    await queries.enqueue(["job"] * 200, [None] * 200)
+    await manager.run(mode=QueueExecutionMode.drain, batch_size=batch_size)
+    # A worker looks ahead before it rests; on a busy machine it may do so now and then.
+    assert len(looks) < 20
 
 
 async def test_a_worker_whose_listener_is_deaf_polls_and_says_so_once(
