@@ -132,7 +132,9 @@ def test_drain_runs_what_is_queued_and_ends(queue_dsn, here):
 def test_the_log_names_the_plugins_in_use(queue_dsn, here):
     outcome = pgq("run", "cli_worker:make", "--mode", "drain", dsn=queue_dsn, cwd=here)
     (line,) = [line for line in outcome.stdout.splitlines() if "Plugins: " in line]
-    assert "asyncpg (pgqueuer " in line
+    used = line.partition("Plugins: ")[2]
+    assert used.startswith("asyncpg (pgqueuer ")
+    assert "psycopg" not in used
 
 
 def test_what_stands_after_the_dashes_is_one_list(queue_dsn, here):

@@ -88,7 +88,7 @@ def test_a_service_that_can_not_start_does_not_stop_the_worker(
         )
     assert ran.code == 0
     assert "mailed" in ran.stdout
-    assert "The service prometheus did not start" in ran.stderr
+    assert "The service 'prometheus' of plugin metrics (pgqueuer " in ran.stderr
 
 
 def test_an_unknown_service_is_one_line_that_lists_the_known_ones(

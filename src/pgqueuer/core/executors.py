@@ -94,6 +94,8 @@ class AbstractEntrypointExecutor(ABC):
     """Runs the jobs of one entrypoint. Return to complete a job, raise to fail or retry it."""
 
     parameters: EntrypointExecutorParameters
+    # No field: who made it, for the log, where that is an installed plugin.
+    provided_by = ""
 
     @abstractmethod
     async def execute(self, job: Job, context: Context) -> None:
@@ -215,6 +217,8 @@ class AbstractScheduleExecutor(ABC):
     """
 
     parameters: ScheduleExecutorFactoryParameters
+    # No field: who made it, for the log, where that is an installed plugin.
+    provided_by = ""
 
     @abstractmethod
     async def execute(self, schedule: Schedule, context: ScheduleContext) -> None:

@@ -188,7 +188,10 @@ class SchedulerManager:
             await executor.execute(schedule, ScheduleContext(self.resources))
         except Exception:
             logger.exception(
-                "The schedule %s (%s) failed", schedule.entrypoint, schedule.expression
+                "The schedule %s (%s)%s failed",
+                schedule.entrypoint,
+                schedule.expression,
+                getattr(executor, "provided_by", ""),
             )
         finally:
             try:

@@ -2,60 +2,126 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from itertools import islice
+from time import perf_counter
 from types import TracebackType
+from typing import Any, Final, cast
 
 from pgqueuer.core.logconfig import logger
 from pgqueuer.domain.models import Job
 from pgqueuer.ports.tracing import TRACER, TracingProtocol
 
+BLOCKING: Final = 0.1
+"""Seconds without giving way, from which on a tracer is said to block."""
+
 _NO_SPAN = nullcontext()
 
 
+def _anything(headers: object) -> None:
+    """No check."""
+
+
+class NamedTracing:
+    """A tracer with what to call it in the log; calls cost what they cost without it.
+
+    Raises AttributeError for a tracer without the methods.
+    """
+
+    __slots__ = ("label", "trace_process", "trace_publish")
+
+    def __init__(self, tracer: TracingProtocol, label: str) -> None:
+        self.label = label
+        self.trace_publish = tracer.trace_publish
+        self.trace_process = tracer.trace_process
+
+
 class TracerGuard:
-    """Calls a tracer, if there is one, and logs each kind of fault once."""
+    """Calls a tracer, if there is one, and logs each kind of fault once.
+
+    One that keeps its thread for long is logged too; it can not be interrupted.
+    """
 
     def __init__(self, tracer: TracingProtocol | None = None) -> None:
         self._given = tracer
-        self._reported: set[tuple[str, type[BaseException]]] = set()
+        self._reported: set[tuple[str, type[BaseException] | None]] = set()
 
     @property
     def tracer(self) -> TracingProtocol | None:
         """The tracer that was given, else that of the process."""
         return self._given if self._given is not None else TRACER.tracer
 
-    def publish(self, entrypoints: list[str]) -> list[dict[str, object]] | None:
-        """Headers to send along, one mapping a job; None when there is nothing to add."""
+    def publish(
+        self, entrypoints: list[str], check: Callable[[object], object] = _anything
+    ) -> list[dict[str, object]] | None:
+        """Headers to send along, one mapping a job; None when there is nothing to add.
+
+        `check` raises for headers that can not be kept, which counts as a fault of the tracer.
+        """
         tracer = self.tracer
         if tracer is None:
             return None
+        if isinstance(tracer, ComposedTracing):
+            return list(tracer.merge_headers(entrypoints, check))
         try:
-            headers = list(tracer.trace_publish(entrypoints))
-        except Exception as error:  # foreign code
+            return self._checked_headers(tracer, entrypoints, check)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # foreign code
             self.report("publish", error)
             return None
+
+    def _checked_headers(
+        self, tracer: TracingProtocol, entrypoints: list[str], check: Callable[[object], object]
+    ) -> list[dict[str, object]]:
+        started = perf_counter()
+        # One more than wanted, as it may never end.
+        headers = list(islice(tracer.trace_publish(entrypoints), len(entrypoints) + 1))
+        self.took(perf_counter() - started, "publish")
         if len(headers) != len(entrypoints):
-            self.report("publish", ValueError("trace_publish must yield headers for each job"))
-            return None
+            raise ValueError("trace_publish must yield headers for each job")
+        for one in headers:
+            if one:
+                check(one)
         return headers
 
     def process(self, job: Job) -> AbstractAsyncContextManager[None]:
         """A context manager to run the handler of `job` in."""
         tracer = self.tracer
-        return _NO_SPAN if tracer is None else _GuardedSpan(self, tracer, job)
+        if tracer is None:
+            return _NO_SPAN
+        if isinstance(tracer, ComposedTracing):
+            return tracer.trace_process(job)
+        return _GuardedSpan(self, tracer, job)
 
     def report(self, where: str, error: BaseException) -> None:
         """Log a fault of the tracer, the first time that it shows."""
-        kind = (where, type(error))
-        if kind not in self._reported:
-            self._reported.add(kind)
+        if self._is_new(where, type(error)):
             logger.error(
                 "Tracer %s failed on %s; jobs go on without it. Said once for this kind of fault.",
-                type(self.tracer).__name__,
+                label_of(self.tracer),
                 where,
                 exc_info=error,
             )
+
+    def took(self, seconds: float, where: str) -> None:
+        """Log that the tracer kept its thread for long, the first time that it does."""
+        if seconds >= BLOCKING and self._is_new(where, None):
+            logger.warning(
+                "Tracer %s blocked for %.2f seconds on %s; nothing else in its thread or event "
+                "loop moves meanwhile. Said once for %s.",
+                label_of(self.tracer),
+                seconds,
+                where,
+                where,
+            )
+
+    def _is_new(self, where: str, kind: type[BaseException] | None) -> bool:
+        new = (where, kind) not in self._reported
+        self._reported.add((where, kind))
+        return new
 
 
 class _GuardedSpan:
@@ -71,9 +137,12 @@ class _GuardedSpan:
 
     async def __aenter__(self) -> None:
         try:
+            started = perf_counter()
             span = self._tracer.trace_process(self._job)
-            await span.__aenter__()
-        except Exception as error:  # foreign code
+            self._guard.took(perf_counter() - started, "entry")
+            await _Timed(span.__aenter__(), self._guard, "entry")
+        except BaseException as error:  # foreign code
+            _pass_on_stops(error)
             self._guard.report("entry", error)
         else:
             self._span = span
@@ -87,10 +156,55 @@ class _GuardedSpan:
         if self._span is None:
             return
         try:
-            await self._span.__aexit__(exc_type, exc, traceback)
-        except Exception as error:  # foreign code
-            if error is not exc:
-                self._guard.report("exit", error)
+            await _Timed(self._span.__aexit__(exc_type, exc, traceback), self._guard, "exit")
+        except BaseException as error:  # foreign code
+            if error is exc:
+                return
+            _pass_on_stops(error)
+            self._guard.report("exit", error)
+
+
+class _Timed(Generator[object, None, object]):
+    """Awaits a step of a tracer and times each stretch in which it does not give way."""
+
+    __slots__ = ("_guard", "_steps", "_where")
+
+    def __init__(self, step: Awaitable[object], guard: TracerGuard, where: str) -> None:
+        self._steps = cast("Generator[object, None, object]", step.__await__())
+        self._guard = guard
+        self._where = where
+
+    def __await__(self) -> Generator[object, None, object]:
+        return self
+
+    def send(self, value: None, /) -> object:
+        started = perf_counter()
+        try:
+            return next(self._steps)
+        finally:
+            self._guard.took(perf_counter() - started, self._where)
+
+    def throw(self, kind: Any, value: Any = None, traceback: object = None, /) -> object:
+        started = perf_counter()
+        try:
+            return self._steps.throw(kind if value is None else value)
+        finally:
+            self._guard.took(perf_counter() - started, self._where)
+
+
+def _pass_on_stops(error: BaseException) -> None:
+    """Raise `error` again if it is somebody's wish to stop, and not the tracer's own idea."""
+    if isinstance(error, KeyboardInterrupt):
+        raise error
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise error
+
+
+def label_of(tracer: TracingProtocol | None) -> str:
+    """What to call a tracer in the log."""
+    return tracer.label if isinstance(tracer, NamedTracing) else type(tracer).__name__
 
 
 def compose(tracers: Sequence[TracingProtocol]) -> TracingProtocol | None:
@@ -110,12 +224,18 @@ class ComposedTracing:
 
     def trace_publish(self, entrypoints: list[str]) -> Generator[dict[str, object], None, None]:
         """The headers of all tracers, for each entrypoint."""
-        published = [guard.publish(entrypoints) for guard in self._guards]
+        return self.merge_headers(entrypoints, _anything)
+
+    def merge_headers(
+        self, entrypoints: list[str], check: Callable[[object], object]
+    ) -> Generator[dict[str, object], None, None]:
+        """As trace_publish; `check` is for the headers of each tracer by itself."""
+        published = [guard.publish(entrypoints, check) for guard in self._guards]
         for place in range(len(entrypoints)):
             merged: dict[str, object] = {}
             for headers in published:
                 if headers is not None:
-                    merged |= headers[place]
+                    merged |= headers[place] or {}
             yield merged
 
     @asynccontextmanager

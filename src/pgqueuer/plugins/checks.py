@@ -75,11 +75,17 @@ def check_tracer(factory: Factory) -> None:
 
 
 def check_command(factory: Factory) -> None:
-    """Called without arguments, gives a click or typer command; both are callable."""
+    """Called without arguments, gives a click or typer command."""
+    from pgqueuer.plugins.commands import as_click  # noqa: PLC0415 - click is for programs only
+
     check_call("factory", factory, 0)
     command = factory()
-    if not callable(command):
-        raise PluginError(f"The factory made {command!r}, which is no click or typer command.")
+    try:
+        as_click(command, "it")
+    except TypeError as exc:
+        raise PluginError(
+            f"The factory made {command!r}, which is no click or typer command."
+        ) from exc
 
 
 CHECKS: Final = MappingProxyType[type[Spec[Any]], Callable[[Factory], None]](

@@ -72,7 +72,7 @@ def implicit_driver(plugins: PluginRegistry) -> Capability[DriverSpec, DriverFac
     }
     for name in IMPLICIT:
         if (found := bundled.get(name)) and not found.missing:
-            return found
+            return plugins.driver(name)
     hints = [found.spec.install for name in IMPLICIT if (found := bundled.get(name))]
     advice = " or ".join(hint for hint in hints if hint) or "python -m pip install pgqueuer"
     raise NoDriverError(

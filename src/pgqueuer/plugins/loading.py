@@ -8,7 +8,9 @@ of its own.
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Iterable, Iterator
+from time import perf_counter
 from typing import Any
 
 from pluggy import HookCaller, PluginManager
@@ -21,6 +23,10 @@ from pgqueuer.plugins.plugin import Plugin, describe
 from pgqueuer.plugins.specs import Spec
 
 PREFIX = "pgqueuer_register_"
+SLOW = 2.0
+"""Seconds from which on a plugin that takes so long to load is named."""
+
+logger = logging.getLogger(__name__)
 
 
 class PluginFaultError(Exception):
@@ -29,13 +35,21 @@ class PluginFaultError(Exception):
 
 def load_plugin(candidate: Candidate) -> Plugin:
     """Import the plugin and call its hooks; whatever it raises makes it broken."""
+    started = perf_counter()
     try:
         specs = tuple(collect_specs(import_plugin(candidate)))
     except KeyboardInterrupt:
         raise
     except BaseException as exc:  # kept in the record; SystemExit would end us too
         return record(candidate, status="broken", error=reason(exc), cause=exc)
-    return record(candidate, specs=specs)
+    plugin = record(candidate, specs=specs)
+    if (seconds := perf_counter() - started) >= SLOW:
+        logger.warning(
+            "Plugin %s took %.1f seconds to load; its module should import little.",
+            plugin,
+            seconds,
+        )
+    return plugin
 
 
 def record(candidate: Candidate, **outcome: Any) -> Plugin:

@@ -5,13 +5,46 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Final
 
 from pgqueuer.plugins.discovery import DENY
 from pgqueuer.plugins.plugin import Plugin, capabilities
+from pgqueuer.plugins.specs import CommandSpec
+
+BUILT_IN_COMMANDS: Final = frozenset(
+    {
+        "autovac",
+        "backlog",
+        "completion",
+        "dashboard",
+        "doctor",
+        "durability",
+        "embedded",
+        "failed",
+        "install",
+        "listen",
+        "plugins",
+        "prune",
+        "queue",
+        "requeue",
+        "run",
+        "schedules",
+        "sql",
+        "stale",
+        "uninstall",
+        "upgrade",
+        "verify",
+        "workers",
+    }
+)
+"""What `pgq NAME` means without any plugin."""
 
 
 def settle_names(plugins: tuple[Plugin, ...]) -> tuple[Plugin, ...]:
-    """Mark plugins that take a bundled name as broken, and those that share one as in conflict."""
+    """Mark plugins that take a bundled name as broken, and those that share one as in conflict.
+
+    A command that is named like a built-in one is a conflict too: a new release may bring it.
+    """
     plugins = refuse_bundled_names(plugins)
     owners: dict[tuple[str, str], list[Plugin]] = defaultdict(list)
     for capability in capabilities(plugins):
@@ -38,6 +71,9 @@ def refuse_bundled_names(plugins: tuple[Plugin, ...]) -> tuple[Plugin, ...]:
 def mark_conflict(plugin: Plugin, shared: Mapping[tuple[str, str], list[Plugin]]) -> Plugin:
     """The plugin itself unless one of its names is shared."""
     for spec in plugin.specs:
+        if isinstance(spec, CommandSpec) and spec.name in BUILT_IN_COMMANDS:
+            error = f"the command {spec.name!r} is built in, so that of the plugin is never run"
+            return replace(plugin, status="conflict", error=error)
         if owners := shared.get((spec.kind, spec.name)):
             error = conflict(spec.kind, spec.name, owners)
             return replace(plugin, status="conflict", error=error)

@@ -54,6 +54,7 @@ class PluginRegistry:
 
     def __init__(self, plugins: Iterable[Plugin]) -> None:
         self._plugins = settle_names(tuple(plugins))
+        self._used: dict[str, Plugin] = {}
         self._capabilities: dict[tuple[str, str], list[Capability[Any, Any]]] = defaultdict(list)
         for capability in capabilities(self._plugins):
             self._capabilities[capability.spec.kind, capability.spec.name].append(capability)
@@ -87,6 +88,11 @@ class PluginRegistry:
     def plugins(self) -> tuple[Plugin, ...]:
         """Every plugin that was found, disabled and broken ones too."""
         return self._plugins
+
+    @property
+    def used(self) -> tuple[Plugin, ...]:
+        """The plugins of what was looked up so far, in that order."""
+        return tuple(self._used.values())
 
     @property
     def capabilities(self) -> tuple[Capability[Any, Any], ...]:
@@ -130,6 +136,7 @@ class PluginRegistry:
         if len(found) > 1:
             raise ConflictingNameError(conflict(kind.kind, name, [one.plugin for one in found]))
         found[0].check_requirements()
+        self._used.setdefault(str(found[0].plugin), found[0].plugin)
         return found[0]
 
     def _unknown(self, kind: type[Spec[Any]], name: str) -> str:
@@ -149,6 +156,11 @@ def installed_plugins() -> PluginRegistry:
     `installed_plugins.cache_clear()` makes the next call load them again.
     """
     return PluginRegistry.load(os.environ)
+
+
+def plugins_in_use() -> tuple[Plugin, ...]:
+    """Those of this process that something was looked up of; loads none."""
+    return installed_plugins().used if installed_plugins.cache_info().currsize else ()
 
 
 def load_candidates(candidates: Iterable[Candidate], selection: Selection) -> list[Plugin]:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from pgqueuer.core.tracing import compose
+from pgqueuer.core.tracing import NamedTracing, compose
+from pgqueuer.plugins.plugin import Capability
 from pgqueuer.plugins.registry import PluginRegistry, installed_plugins
+from pgqueuer.plugins.specs import TracerSpec
 from pgqueuer.ports.tracing import TracingProtocol, set_tracing_class
+
+if TYPE_CHECKING:
+    from pgqueuer.plugins.specs import TracerFactory
+
+logger = logging.getLogger(__name__)
 
 TRACERS: Final = "PGQUEUER_TRACERS"
 
@@ -23,12 +31,26 @@ def resolve_tracers(
 ) -> TracingProtocol | None:
     """The named tracers as one, the first outermost; None for no name.
 
-    Raises as the lookups of the registry do, and FactoryError.
+    Raises as the lookups of the registry do, and FactoryError. One whose factory fails is logged
+    and left out: its product may be down, which is no reason not to work.
     """
     if not names:
         return None
     plugins = installed_plugins() if registry is None else registry
-    return compose([plugins.tracer(name).load()() for name in dict.fromkeys(names)])
+    made = [make_tracer(plugins.tracer(name)) for name in dict.fromkeys(names)]
+    return compose([tracer for tracer in made if tracer is not None])
+
+
+def make_tracer(capability: Capability[TracerSpec, TracerFactory]) -> TracingProtocol | None:
+    """The tracer, with the plugin that it is of for the log; None if it can not be made."""
+    factory = capability.load()
+    try:
+        return NamedTracing(factory(), f"{capability.spec.name!r} of plugin {capability.plugin}")
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # foreign code
+        logger.exception("The %s can not be made; jobs go on without it", capability)
+        return None
 
 
 def use_tracers(names: Sequence[str], *, registry: PluginRegistry | None = None) -> None:

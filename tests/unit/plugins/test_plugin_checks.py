@@ -25,7 +25,7 @@ class Executor:
 @asynccontextmanager
 async def open_it(settings): yield None
 
-def command(): return print
+def command(): return __import__("click").Command("x")
 
 """
 

@@ -87,7 +87,8 @@ def _message(error: BaseException, *, debug: bool) -> str:
         return f"{text}. Run 'pgq install', or 'pgq upgrade' if an older release is installed"
     if debug or type(error).__module__.startswith("pgqueuer."):
         return text
-    return f"{type(error).__name__}: {text}. Add --log-level DEBUG to see the traceback"
+    notes = "".join(f" {note.rstrip('.')}." for note in getattr(error, "__notes__", ()))
+    return f"{type(error).__name__}: {text}.{notes} Add --log-level DEBUG to see the traceback"
 
 
 def _invalid_setting(location: tuple[int | str, ...], message: str) -> str:

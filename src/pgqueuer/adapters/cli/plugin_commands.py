@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from importlib import import_module
 
 import click
 
+from pgqueuer.plugins.commands import make_command
 from pgqueuer.plugins.registry import PluginRegistry, fault, installed_plugins
 from pgqueuer.plugins.specs import CommandSpec
 
@@ -17,7 +17,7 @@ def plugin_command(ctx: click.Context, name: str) -> click.Command:
     if name not in registry.names(CommandSpec):
         faults = [fault(plugin) for plugin in registry.plugins if plugin.status == "broken"]
         raise click.UsageError(" ".join([f"No such command {name!r}.", *faults]), ctx)
-    return as_click(registry.command(name).load()(), name)
+    return make_command(registry.command(name))
 
 
 def load_plugins() -> PluginRegistry:
@@ -28,12 +28,3 @@ def load_plugins() -> PluginRegistry:
         handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
         log.addHandler(handler)
     return installed_plugins()
-
-
-def as_click(command: object, name: str) -> click.Command:
-    """`command` itself, or what typer makes of its own kind."""
-    if type(command).__module__.partition(".")[0] == "typer":
-        command = import_module("typer.main").get_command(command)
-    if not isinstance(command, click.Command):
-        raise TypeError(f"The plugin's command {name!r} is neither a click nor a typer command")
-    return command

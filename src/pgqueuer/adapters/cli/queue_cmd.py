@@ -13,6 +13,7 @@ from pgqueuer.adapters.cli.options import LARGEST_ID, OnConflictChoice
 from pgqueuer.adapters.cli.tables import json_option, limit_option, show_json_objects, show_table
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.core.listeners import initialize_notice_event_listener
+from pgqueuer.core.logconfig import LogLevel, setup_fancy_logger
 from pgqueuer.domain.errors import DuplicateJobError
 from pgqueuer.domain.models import AnyEvent, Job
 from pgqueuer.domain.settings import db_settings
@@ -45,7 +46,10 @@ def queue(
     """Enqueue one job of ENTRYPOINT with the text PAYLOAD."""
     data = None if payload is None else os.fsencode(payload)
     policy: OnConflict = "skip" if on_conflict == OnConflictChoice.skip.value else "raise"
-    use_tracers(tracers_of(os.environ))
+    if tracers := tracers_of(os.environ):
+        # What is wrong with one is only logged, as the job is enqueued all the same.
+        setup_fancy_logger(LogLevel.WARNING)
+        use_tracers(tracers)
 
     async def enqueue(queries: Queries) -> JobId | None:
         try:

@@ -137,11 +137,9 @@ def run(
             param_hint="'--restart-delay'",
         )
     start_log(ctx, log_level)
-    plugins = installed_plugins().plugins
+    installed_plugins()
     # Only now, as it puts the user's directory first on the path.
     manager_factory = load(ctx, factory, args)
-    used = [str(plugin) for plugin in plugins if plugin.status == "active"]
-    logger.info("Plugins: %s", ", ".join(used) or "none")
     from pgqueuer.adapters.cli import supervisor  # noqa: PLC0415 - after cheap mistakes are told
 
     asyncio_run(

@@ -36,6 +36,7 @@ from pgqueuer.core.ranges import check_duration
 from pgqueuer.core.sm import SchedulerManager
 from pgqueuer.core.worker.options import RunOptions
 from pgqueuer.domain.types import QueueExecutionMode
+from pgqueuer.plugins.registry import plugins_in_use
 from pgqueuer.plugins.services import resolve_services, running
 from pgqueuer.plugins.specs import ServiceContext
 from pgqueuer.plugins.tracers import tracers_of, use_tracers
@@ -165,6 +166,7 @@ async def _run_once(factory: ManagerFactory, stop: _Stop, work: _Work, services:
         if entered is None and stop.abort.is_set():
             return
         manager = setup_shutdown_handlers(entered, shutdown)
+        logger.info("Plugins: %s", ", ".join(map(str, plugins_in_use())) or "none")
         async with (
             _background(forward_shutdown(stop.shutdown, shutdown)),
             services.beside(manager),

@@ -10,6 +10,7 @@ from pgqueuer.adapters.persistence.query_helpers import (
     JobTypes,
     NormedEnqueueParam,
     check_on_conflict,
+    headers_text,
     merge_tracing_headers,
     normalize_enqueue_params,
     reject_repeated_dedupe_keys,
@@ -107,11 +108,5 @@ def plan_enqueue(
 
 
 def _with_tracing(params: NormedEnqueueParam, tracer: TracerGuard) -> NormedEnqueueParam:
-    traced = tracer.publish(params.entrypoint) if len(params) else None
-    if traced is None:
-        return params
-    try:
-        return merge_tracing_headers(params, traced)
-    except (TypeError, ValueError) as error:
-        tracer.report("publish", error)
-        return params
+    traced = tracer.publish(params.entrypoint, headers_text) if len(params) else None
+    return params if traced is None else merge_tracing_headers(params, traced)

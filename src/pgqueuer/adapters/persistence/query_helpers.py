@@ -83,7 +83,7 @@ def normalize_enqueue_params(
         else [_priority(value) for value in _column("priority", priority, count)],
         execute_after=_optional("execute_after", execute_after, count, _delay),
         dedupe_key=_optional("dedupe_key", dedupe_key, count, _dedupe_key),
-        headers=_optional("headers", headers, count, _headers),
+        headers=_optional("headers", headers, count, headers_text),
     )
 
 
@@ -173,7 +173,8 @@ def _dedupe_key(value: object) -> str:
     return _storable("dedupe_key", value)
 
 
-def _headers(value: object) -> str:
+def headers_text(value: object) -> str:
+    """The headers as JSON text; raises TypeError or ValueError for what can not be kept."""
     if not isinstance(value, Mapping):
         raise TypeError(f"headers must be a dict or None, got {type(value).__name__}")
     if not all(isinstance(key, str) for key in value):
@@ -247,7 +248,7 @@ def merge_tracing_headers(
     Raises ValueError when there is not one mapping for each job.
     """
     merged = [
-        text if not extra else _headers((json.loads(text) if text else {}) | dict(extra))
+        text if not extra else headers_text((json.loads(text) if text else {}) | dict(extra))
         for text, extra in zip(params.headers, traced, strict=True)
     ]
     return replace(params, headers=merged)

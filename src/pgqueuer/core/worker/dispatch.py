@@ -91,9 +91,10 @@ class Dispatcher:
             impossible.__cause__ = error
             error = impossible
         logger.error(
-            "Job %s of entrypoint %s failed: %s",
+            "Job %s of entrypoint %s%s failed: %s",
             job.id,
             job.entrypoint,
+            getattr(self._executors[job.entrypoint], "provided_by", ""),
             type(error).__name__,
             exc_info=error,
         )
