@@ -18,6 +18,42 @@ class Unresolved:
         self.text = text
 
 
+def is_async_callable(obj: object) -> bool:
+    """Whether calling `obj` gives a coroutine.
+
+    True for async functions and methods, objects with an async `__call__`, and partials of those.
+    """
+    obj = unpartial(obj)
+    if inspect.iscoroutinefunction(obj):
+        return True
+    # Calling a class makes an instance, whatever the `__call__` of its instances does.
+    return (
+        callable(obj)
+        and not isinstance(obj, type)
+        and inspect.iscoroutinefunction(type(obj).__call__)
+    )
+
+
+def wants_context(func: object, context_type: type) -> bool:
+    """Whether `func` has a positional parameter that is annotated with exactly `context_type`.
+
+    Annotations in quotes are looked up where `func` was defined; one that can not be found does
+    not count.
+    """
+    if not callable(func):
+        return False
+    try:
+        parameters = signature_of(func).parameters.values()
+    except (ValueError, TypeError):
+        return False
+    namespace = globals_of(func)
+    return any(
+        parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        and resolve(parameter.annotation, namespace) is context_type
+        for parameter in parameters
+    )
+
+
 def signature_of(func: Callable[..., object]) -> inspect.Signature:
     """The signature with its annotations unresolved; raises as `inspect.signature` does."""
     if sys.version_info >= (3, 14):

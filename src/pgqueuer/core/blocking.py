@@ -13,8 +13,9 @@ from dataclasses import KW_ONLY, dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
+from pgqueuer.core.annotations import is_async_callable
 from pgqueuer.core.deadline import deadline
-from pgqueuer.core.executors import DatabaseRetryEntrypointExecutor, is_async_callable
+from pgqueuer.core.executors import DatabaseRetryEntrypointExecutor
 from pgqueuer.domain.models import Context, Job
 
 if TYPE_CHECKING:

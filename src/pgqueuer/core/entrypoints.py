@@ -143,7 +143,7 @@ class EntrypointRegistrar:
             )
             made = factory(parameters)
             if typed is not None:
-                typed.prepare(made, certain=declared is not None or executor is not None)
+                typed.prepare(made.execute, certain=declared is not None or executor is not None)
             self.register_executor(name, made)
             return func
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import random
 from abc import ABC, abstractmethod
@@ -12,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
-from pgqueuer.core.annotations import globals_of, resolve, signature_of, unpartial
+from pgqueuer.core.annotations import is_async_callable, wants_context
 from pgqueuer.domain.errors import InvalidPayloadError, RetryRequested, retry_request
 from pgqueuer.domain.lifecycle import DEFAULT_MAX_TAKEOVERS
 from pgqueuer.domain.models import Context, Job, Schedule, ScheduleContext, utc_now
@@ -22,6 +21,25 @@ if TYPE_CHECKING:
     from pgqueuer.core.cron import Cron
     from pgqueuer.core.typed import TypedHandler
 
+__all__ = [
+    "AbstractEntrypointExecutor",
+    "AbstractScheduleExecutor",
+    "AsyncContextCrontab",
+    "AsyncContextEntrypoint",
+    "AsyncCrontab",
+    "AsyncEntrypoint",
+    "DatabaseRetryEntrypointExecutor",
+    "Entrypoint",
+    "EntrypointExecutor",
+    "EntrypointExecutorParameters",
+    "EntrypointTypeVar",
+    "ScheduleCrontab",
+    "ScheduleExecutor",
+    "ScheduleExecutorFactoryParameters",
+    "is_async_callable",
+    "wants_context",
+]
+
 AsyncEntrypoint = Callable[[Job], Awaitable[object]]
 AsyncContextEntrypoint = Callable[[Job, Context], Awaitable[object]]
 Entrypoint = AsyncEntrypoint | AsyncContextEntrypoint
@@ -30,42 +48,6 @@ EntrypointTypeVar = TypeVar("EntrypointTypeVar", bound=Entrypoint)
 AsyncCrontab = Callable[[Schedule], Awaitable[object]]
 AsyncContextCrontab = Callable[[Schedule, ScheduleContext], Awaitable[object]]
 ScheduleCrontab = AsyncCrontab | AsyncContextCrontab
-
-
-def is_async_callable(obj: object) -> bool:
-    """Whether calling `obj` gives a coroutine.
-
-    True for async functions and methods, objects with an async `__call__`, and partials of those.
-    """
-    obj = unpartial(obj)
-    if inspect.iscoroutinefunction(obj):
-        return True
-    # Calling a class makes an instance, whatever the `__call__` of its instances does.
-    return (
-        callable(obj)
-        and not isinstance(obj, type)
-        and inspect.iscoroutinefunction(type(obj).__call__)
-    )
-
-
-def wants_context(func: object, context_type: type) -> bool:
-    """Whether `func` has a positional parameter that is annotated with exactly `context_type`.
-
-    Annotations in quotes are looked up where `func` was defined; one that can not be found does
-    not count.
-    """
-    if not callable(func):
-        return False
-    try:
-        parameters = signature_of(func).parameters.values()
-    except (ValueError, TypeError):
-        return False
-    namespace = globals_of(func)
-    return any(
-        parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-        and resolve(parameter.annotation, namespace) is context_type
-        for parameter in parameters
-    )
 
 
 @dataclass

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property, update_wrapper
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_origin
+from typing import Any, Literal, TypeAlias, get_origin
 
-from pgqueuer.core.annotations import Unresolved, globals_of, resolve, signature_of, unpartial
-from pgqueuer.core.executors import is_async_callable
+from pgqueuer.core.annotations import (
+    Unresolved,
+    globals_of,
+    is_async_callable,
+    resolve,
+    signature_of,
+    unpartial,
+)
 from pgqueuer.core.logconfig import logger
 from pgqueuer.core.payloads import Codec, is_model_type, make_codec, type_name
 from pgqueuer.domain.errors import InvalidPayloadError
 from pgqueuer.domain.models import Context, Job
 from pgqueuer.domain.types import JobId
 
-if TYPE_CHECKING:
-    from pgqueuer.core.executors import AbstractEntrypointExecutor
-
 Role: TypeAlias = Literal["payload", "job", "context"]
+Execute: TypeAlias = Callable[[Job, Context], Awaitable[None]]
 
 
 class TypedHandler:
@@ -48,14 +52,14 @@ class TypedHandler:
         """Whether the handler takes the context."""
         return "context" in self.roles
 
-    def prepare(self, executor: AbstractEntrypointExecutor, certain: bool) -> None:
-        """Get ready for jobs that this executor runs.
+    def prepare(self, execute: Execute, certain: bool) -> None:
+        """Get ready for jobs that this method of an executor runs.
 
         An executor of the program's own, whose handler is not `certain` to want a payload, may
         decode by itself; then nothing is decoded before it passes a job. Else raises TypeError for
         a type that JSON has no form for.
         """
-        ours = type(executor).execute.__module__.partition(".")[0] == __name__.partition(".")[0]
+        ours = execute.__module__.partition(".")[0] == __name__.partition(".")[0]
         self.decodes_first = certain or ours
         if self.decodes_first:
             _ = self.codec
@@ -92,10 +96,8 @@ class TypedHandler:
                 return tuple(self.arguments(job, context))
         return args
 
-    async def execute(
-        self, executor: AbstractEntrypointExecutor, job: Job, context: Context
-    ) -> None:
-        """Run `job` in the executor.
+    async def execute(self, execute: Execute, job: Job, context: Context) -> None:
+        """Run `job` by the method of its executor.
 
         Raises InvalidPayloadError for a payload that could not be read, whatever the executor made
         of that.
@@ -103,7 +105,7 @@ class TypedHandler:
         try:
             if self.decodes_first:
                 self._decoded[job.id] = job.payload, self.codec.decode(job.payload)
-            await executor.execute(job, context)
+            await execute(job, context)
         except Exception as error:
             refused = self._refused.get(job.id)
             if refused is None or refused is error:

@@ -349,7 +349,7 @@ async def test_a_call_inside_an_executor_gets_a_value_that_nobody_has_changed() 
 
     for factory in (EntrypointExecutor, Twice):
         executor = registered(change, executor_factory=factory)
-        await typed_of(executor).execute(executor, make_job(b'{"to": "a"}'), Context())
+        await typed_of(executor).execute(executor.execute, make_job(b'{"to": "a"}'), Context())
     assert seen == [[], [], []]
 
 
@@ -368,7 +368,7 @@ async def test_a_payload_is_decoded_once_for_a_run() -> None:
     async def handler(counted: Counted) -> None: ...
 
     executor = registered(handler, payload_type=Counted)
-    await typed_of(executor).execute(executor, make_job(b'{"number": 7}'), Context())
+    await typed_of(executor).execute(executor.execute, make_job(b'{"number": 7}'), Context())
     assert validated == [7]
 
 
@@ -393,7 +393,7 @@ async def test_a_job_that_an_executor_changed_is_decoded_as_it_passes_it(
 
     func = handler if payload_type is None else declared
     executor = registered(func, executor_factory=Lower, payload_type=payload_type)
-    await typed_of(executor).execute(executor, make_job(b'{"TO": "A"}'), Context())
+    await typed_of(executor).execute(executor.execute, make_job(b'{"TO": "A"}'), Context())
     assert seen == [Mail(to="a")]
 
 
@@ -410,7 +410,7 @@ async def test_an_executor_of_1_x_that_decodes_by_itself_still_does() -> None:
             await func(Mail(to=(job.payload or b"").decode()))
 
     executor = registered(handler, executor_factory=Decoding)
-    await typed_of(executor).execute(executor, make_job(b"no JSON"), Context())
+    await typed_of(executor).execute(executor.execute, make_job(b"no JSON"), Context())
     assert seen == [Mail(to="no JSON")]
 
 
@@ -455,7 +455,7 @@ async def test_a_bad_payload_ends_as_such_whatever_the_executor_makes_of_it(atte
         executor = registered(model, executor_factory=factory)
         job = make_job(b"{}").model_copy(update={"attempts": attempts})
         with pytest.raises(InvalidPayloadError):
-            await typed_of(executor).execute(executor, job, Context())
+            await typed_of(executor).execute(executor.execute, job, Context())
 
 
 async def test_a_handler_that_says_its_payload_is_bad_is_not_retried() -> None:

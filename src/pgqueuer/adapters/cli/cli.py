@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Coroutine, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -13,7 +12,13 @@ from click.core import ParameterSource
 
 from pgqueuer.adapters.cli.commands import BUILT_IN
 from pgqueuer.adapters.cli.failures import one_line_errors
-from pgqueuer.adapters.cli.options import LOG_LEVELS, AppConfig, OnConflictChoice, VerifyMode
+from pgqueuer.adapters.cli.options import (
+    LOG_LEVELS,
+    AppConfig,
+    OnConflictChoice,
+    VerifyMode,
+    export,
+)
 
 if TYPE_CHECKING:
     import asyncio
@@ -25,15 +30,6 @@ T = TypeVar("T")
 COMPLETE = "_PGQ_COMPLETE"
 OFFLINE = frozenset({"completion", "embedded", "plugins", "sql"})
 """Commands that connect to nothing, so that no server is started for them."""
-EXPORTED: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "prefix": ("PGQUEUER_PREFIX",),
-        "schema": ("PGQUEUER_SCHEMA",),
-        "driver": ("PGQUEUER_DRIVER",),
-        "pg_dsn": ("PGDSN", "PGQUEUER_DSN"),
-    }
-)
-"""The variables that hand a global option on."""
 
 
 class App(click.Group):
@@ -105,7 +101,7 @@ class App(click.Group):
     "--no-plugins",
     is_flag=True,
     expose_value=False,
-    callback=lambda _ctx, _param, given: _set("PGQUEUER_PLUGINS", "") if given else None,
+    callback=lambda _ctx, _param, given: os.environ.update(PGQUEUER_PLUGINS="") if given else None,
     help="Use bundled plugins only.",
 )
 @click.option(
@@ -150,15 +146,6 @@ def _export(ctx: click.Context, config: AppConfig) -> None:
         export("pg_dsn", config.pg_dsn)
 
 
-def export(name: str, value: str | None) -> None:
-    """Put the value of a global option where factories and drivers look; None changes nothing."""
-    for variable in EXPORTED.get(name, ()):
-        _set(variable, value)
-    # What was not imported has nothing cached, and the import would slow down every --help.
-    if (settings := sys.modules.get("pgqueuer.domain.settings")) is not None:
-        settings.db_settings.cache_clear()
-
-
 def _wants_embedded(ctx: click.Context) -> bool:
     if _is_typed(ctx, "pg_dsn"):
         if _is_typed(ctx, "embedded"):
@@ -170,11 +157,6 @@ def _wants_embedded(ctx: click.Context) -> bool:
 def _is_typed(ctx: click.Context, name: str) -> bool:
     """Whether an option is on the command line, not just in the environment."""
     return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
-
-
-def _set(name: str, value: str | None) -> None:
-    if value is not None:
-        os.environ[name] = value
 
 
 def asyncio_run(coroutine: Coroutine[Any, Any, T]) -> T:

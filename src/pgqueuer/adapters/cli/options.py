@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import click
@@ -94,3 +98,23 @@ class Seconds(TimedeltaType):
         if math.isnan(seconds) or seconds > self.maximum:
             return False
         return seconds > self.minimum if self.without_minimum else seconds >= self.minimum
+
+
+EXPORTED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "prefix": ("PGQUEUER_PREFIX",),
+        "schema": ("PGQUEUER_SCHEMA",),
+        "driver": ("PGQUEUER_DRIVER",),
+        "pg_dsn": ("PGDSN", "PGQUEUER_DSN"),
+    }
+)
+"""The variables that hand a global option on."""
+
+
+def export(name: str, value: str | None) -> None:
+    """Put the value of a global option where factories and drivers look; None changes nothing."""
+    if value is not None:
+        os.environ.update(dict.fromkeys(EXPORTED.get(name, ()), value))
+    # What was not imported has nothing cached, and the import would slow down every --help.
+    if (settings := sys.modules.get("pgqueuer.domain.settings")) is not None:
+        settings.db_settings.cache_clear()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import click
 
-from pgqueuer.adapters.cli.options import LOG_LEVELS, AppConfig
+from pgqueuer.adapters.cli.options import LOG_LEVELS, AppConfig, export
 
 TRAILING = ("prefix", "schema", "pg_dsn", "factory", "driver", "log_level")
 """Those that are read when the command runs, and not before."""
@@ -42,8 +42,6 @@ def _override(ctx: click.Context, name: str, value: str | None) -> None:
     """What stands after the command beats what stands before it."""
     if value is None or ctx.resilient_parsing:
         return
-    from pgqueuer.adapters.cli.cli import export  # noqa: PLC0415 - it imports this module's users
-
     root = ctx.find_root()
     if name == "pg_dsn" and root.params.get("embedded"):
         raise click.UsageError("--embedded and --pg-dsn exclude each other; give one", ctx)

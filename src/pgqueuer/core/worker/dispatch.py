@@ -70,7 +70,7 @@ class Dispatcher:
                 if typed is None:
                     await executor.execute(job, context)
                 else:
-                    await typed.execute(executor, job, context)
+                    await typed.execute(executor.execute, job, context)
         except InvalidPayloadError as error:
             return self._parked(job, error)
         except asyncio.CancelledError as error:
