@@ -23,6 +23,7 @@ Where your driver can do less than the bundled ones, say so in the class:
 - `can_listen = False`: `add_listener` hears nothing; workers poll then.
 - `can_remove_listeners = False`: it is no `ListenerRemover`.
 - `can_copy = False`: it is no `BulkCopier`.
+- `tells_status = False`: `execute` returns no status of the command; the library uses none.
 - `refuses_wrong_types = False`: ``$1::bytea`` takes a `str`, and the like. The library checks what
   it is given itself; this is about statements of your own.
 """

@@ -29,6 +29,7 @@ class DriverKit:
     can_listen = True
     can_remove_listeners = True
     can_copy = True
+    tells_status = True
     refuses_wrong_types = True
 
     @pytest.fixture

@@ -44,7 +44,7 @@ class StatementTests(DriverKit):
                 assert await driver.fetch("SELECT id FROM items") == []
                 assert await driver.fetch("DELETE FROM items") == []
 
-    @needs("has_sql")
+    @needs("has_sql", "tells_status")
     async def test_execute_gives_the_status(self, open_driver: OpenDriver) -> None:
         async with open_driver() as driver:
             assert await driver.execute("CREATE TABLE items (id int)") == "CREATE TABLE"
@@ -60,7 +60,7 @@ class StatementTests(DriverKit):
                 "CREATE TABLE items (id int); INSERT INTO items VALUES (1), (2); DELETE FROM items"
             )
 
-            assert status == "DELETE 2"
+            assert status == "DELETE 2" or not self.tells_status
             assert await exists(driver, "items")
 
             with pytest.raises(Exception, match="nowhere"):
