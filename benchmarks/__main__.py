@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from benchmarks import waiting
+from benchmarks import plugins, waiting
 from benchmarks.place import fill, installed
 from pgqueuer import Job, PgQueuer
 from pgqueuer.adapters import embedded
@@ -27,6 +27,7 @@ from pgqueuer.types import QueueExecutionMode
 ROOT = Path(__file__).resolve().parents[1]
 BATCH = 1_000
 WAITING = "waiting"
+PLUGINS = "plugins"
 Scenario = Callable[[str, int], Coroutine[object, object, float]]
 
 
@@ -91,17 +92,20 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
-        "--scenario", action="append", choices=[*SCENARIOS, WAITING], help="repeatable"
+        "--scenario", action="append", choices=[*SCENARIOS, WAITING, PLUGINS], help="repeatable"
     )
     options = parser.parse_args()
     dsn = os.environ.get("PGDSN", "")
     if not dsn:
         os.environ.setdefault("PGQUEUER_EMBEDDED_DIR", str(ROOT / ".cache" / "bench"))
         embedded.join_for_process()
-    names = options.scenario or [*SCENARIOS, WAITING]
+    names = options.scenario or [*SCENARIOS, WAITING, PLUGINS]
     if WAITING in names:
         print(asyncio_run(waiting.report(dsn)), end="\n\n")
         names.remove(WAITING)
+    if PLUGINS in names:
+        print(plugins.report(dsn, options.jobs, options.rounds), end="\n\n")
+        names.remove(PLUGINS)
     figures: dict[str, list[float]] = {name: [] for name in names}
     for number in range(options.rounds):
         for name in names:

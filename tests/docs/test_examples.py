@@ -24,7 +24,14 @@ from pgqueuer.types import QueueExecutionMode
 from tests.support.documents import EXAMPLES, Block, blocks, example, pages
 from tests.support.kernel import until, working
 
-FOREIGN = ("docs/plugins/", "docs/reference/cli.md", "README.md")
+FOREIGN = (
+    "docs/plugins/index.md",
+    "docs/plugins/packaging.md",
+    "docs/plugins/testing.md",
+    "docs/plugins/tutorial.md",
+    "docs/reference/cli.md",
+    "README.md",
+)
 """Pages whose code has tests of its own."""
 
 SHOWN = [
