@@ -114,6 +114,25 @@ async def test_a_lost_connection_is_replaced_and_told(driver: PsqlpyDriver, dsn:
     assert (await driver.backend_pids())[0] != pid
 
 
+async def test_a_loss_is_told_once_though_a_statement_learns_of_it_first(
+    driver: PsqlpyDriver, dsn: str
+) -> None:
+    told: list[bool] = []
+    listening = asyncio.Event()
+    driver.watch_listening(told.append)
+    driver.watch_listening(lambda listens: listening.set() if listens else None)
+    await driver.add_listener("channel", print)
+
+    with pytest.raises(PsqlpyError) as caught:
+        await driver.fetch("SELECT pg_terminate_backend(pg_backend_pid()) AS ended")
+    assert await driver.fetch("SELECT pg_listening_channels() AS name") == [{"name": "channel"}]
+
+    async with asyncio.timeout(30):
+        await listening.wait()
+    assert caught.value.sqlstate in ("57P01", "08006")
+    assert told == [False, True]
+
+
 async def test_a_closed_driver_says_so(driver: PsqlpyDriver) -> None:
     assert not driver.closed
     await driver.close()

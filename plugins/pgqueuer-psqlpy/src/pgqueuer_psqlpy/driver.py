@@ -68,7 +68,9 @@ class PsqlpyDriver(PostgresDriver):
         if self._replacing is not None:
             await cancel_and_wait(self._replacing)
         async with self._lock:
-            await self._discard()
+            session, self._session = self._session, None
+            if session is not None:
+                await session.close()
 
     @asynccontextmanager
     async def _in_turn(self) -> AsyncGenerator[Session]:
@@ -94,7 +96,9 @@ class PsqlpyDriver(PostgresDriver):
         session = self._session
         if session is not None and not session.closed:
             return session
-        await self._discard()
+        if session is not None:
+            # A statement may learn of it before the task that listens does.
+            self._lost(session)
         session = await Session.open(self._pool, self._channels.deliver, self._lost)
         try:
             await session.listen(*self._channels.names)
@@ -104,19 +108,14 @@ class PsqlpyDriver(PostgresDriver):
         self._session = session
         return session
 
-    async def _discard(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
-
     async def _stop_statement(self, session: Session) -> None:
         try:
             async with asyncio.timeout(CANCEL_SECONDS):
                 await self._cancel(session.pid)
                 await session.settle()
         except Exception:
-            logger.warning("A cancelled statement may still run; connecting anew", exc_info=True)
-            await self._discard()
+            logger.warning("A cancelled statement may still run", exc_info=True)
+            self._lost(session)
         finally:
             self._lock.release()
 
@@ -139,6 +138,8 @@ class PsqlpyDriver(PostgresDriver):
     def _lost(self, session: Session) -> None:
         if session is not self._session or self._closed:
             return
+        self._session = None
+        self._tm.add(asyncio.create_task(session.close()))
         logger.warning("The connection was lost; another one replaces it")
         self._listening_changed(False)
         if self._channels.names and (self._replacing is None or self._replacing.done()):
