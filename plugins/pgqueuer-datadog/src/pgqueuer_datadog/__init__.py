@@ -1,0 +1,1 @@
+"""Traces the jobs of PgQueuer with Datadog: `pgq run --tracer datadog`."""
