@@ -1,0 +1,1 @@
+"""Schedules whose ticks enqueue jobs: `@pgq.schedule(…, executor="enqueue")`."""
