@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -23,10 +23,12 @@ from pgqueuer.core.executors import (
     EntrypointExecutor,
     ScheduleExecutor,
 )
+from pgqueuer.models import Job
 from pgqueuer.plugins import ServiceContext
 from pgqueuer.ports.tracing import TracingProtocol
 from pgqueuer.testing.command import CommandConformance, CommandFactory
 from pgqueuer.testing.executor import ExecutorConformance, ExecutorFactory
+from pgqueuer.testing.samples import HandlerError
 from pgqueuer.testing.schedule_executor import ScheduleExecutorConformance, ScheduleExecutorFactory
 from pgqueuer.testing.service import Service, ServiceConformance
 from pgqueuer.testing.tracer import TracerConformance
@@ -114,3 +116,27 @@ class TestCommand(CommandConformance):
             """Do nothing."""
 
         return lambda: command
+
+
+class FailingTracer:
+    """Leaves no headers, and fails after each run."""
+
+    def trace_publish(self, entrypoints: list[str]) -> Generator[dict[str, object], None, None]:
+        yield {}
+
+    @asynccontextmanager
+    async def trace_process(self, job: Job) -> AsyncGenerator[None]:
+        try:
+            yield
+        finally:
+            raise RuntimeError("the tracer failed")
+
+
+async def test_the_kit_finds_the_faults_of_a_tracer(caplog: pytest.LogCaptureFixture) -> None:
+    kit, tracer = TracerConformance(), FailingTracer()
+    with pytest.raises(AssertionError):
+        kit.test_each_job_gets_headers_of_its_own(tracer, ["one", "two"])
+    with pytest.raises(AssertionError):
+        await kit.test_what_the_handler_raises_passes_unchanged(tracer, HandlerError())
+    with pytest.raises(AssertionError):
+        await kit.test_a_worker_does_the_same_with_the_tracer(tracer, caplog)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
 
+from pgqueuer.adapters.cli.new_plugin.names import BadNameError, Names
+from pgqueuer.adapters.cli.new_plugin.writing import KINDS, write_distribution
 from pgqueuer.adapters.cli.tables import json_option, show_json_objects, show_table
 from pgqueuer.plugins.checks import find_fault
 from pgqueuer.plugins.plugin import Capability, Plugin
@@ -17,7 +20,7 @@ HEADERS = ("plugin", "distribution", "version", "status", "provides", "error")
 
 @click.group()
 def plugins() -> None:
-    """Look at the installed plugins."""
+    """Look at the installed plugins, or begin one."""
 
 
 @plugins.command("list")
@@ -53,6 +56,31 @@ def check_plugins(ctx: click.Context, name: str | None) -> None:
             click.echo(f"{verdict:<8} {text}")
     if faults:
         ctx.exit(1)
+
+
+@plugins.command("new")
+@click.argument("name")
+@click.option("--kind", required=True, type=click.Choice(KINDS), help="What it offers.")
+@click.option(
+    "--directory",
+    default=".",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the new folder goes.",
+)
+def new_plugin(name: str, kind: str, directory: Path) -> None:
+    """Write a distribution that offers NAME, with tests that pass, into a new folder."""
+    try:
+        names = Names.read(name)
+    except BadNameError as error:
+        raise click.UsageError(f"{error}.") from error
+    try:
+        root = write_distribution(names, kind, directory)
+    except FileExistsError as error:
+        raise click.ClickException(
+            f"{error.filename} is there already; choose another name or --directory."
+        ) from error
+    click.echo(f"Wrote {root}. Next: cd {root} && pip install -e . --group test && pytest")
 
 
 def registry_of(ctx: click.Context) -> PluginRegistry:
