@@ -19,7 +19,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from pgqueuer.adapters.cli.plugin_commands import as_click
+from pgqueuer.plugins.commands import as_click
 
 __all__ = ["CommandConformance", "CommandFactory"]
 
