@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from pgqueuer.executors import ScheduleExecutorFactoryParameters
+from pgqueuer.models import Schedule
 from pgqueuer.plugins import FactoryError, UnknownNameError
 from pgqueuer.plugins.executors import resolve_executor, resolve_schedule_executor
 from pgqueuer.plugins.registry import PluginRegistry
+from pgqueuer.types import CronEntrypoint, CronExpression
 from tests.support.plugin_site import Site
 
 EXECUTORS = """
@@ -79,3 +82,23 @@ def test_the_bundled_executors_are_known() -> None:
     for name in ("default", "database-retry"):
         assert callable(resolve_executor(name, registry=registry))
     assert callable(resolve_schedule_executor("default", registry=registry))
+
+
+def test_what_a_stranger_made_says_so_and_what_is_bundled_does_not(
+    registry: PluginRegistry,
+) -> None:
+    make: Any = resolve_schedule_executor("y", registry=registry)
+    assert "schedule executor 'y' of plugin executors-of" in make("parameters").provided_by
+    bundled: Any = resolve_schedule_executor(
+        "default", registry=PluginRegistry.load({}, bundled_only=True)
+    )
+
+    async def tick(schedule: Schedule) -> None: ...
+
+    parameters = ScheduleExecutorFactoryParameters(
+        entrypoint=CronEntrypoint("a"),
+        expression=CronExpression("* * * * *"),
+        func=tick,
+        clean_old=False,
+    )
+    assert bundled(parameters).provided_by == ""

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from pgqueuer import Job, PgQueuer
-from pgqueuer.core.tracing import compose
+from pgqueuer.core.tracing import TracerGuard, compose
 from pgqueuer.ports.tracing import set_tracing_class
 from pgqueuer.types import QueueExecutionMode
 
@@ -71,3 +74,31 @@ def test_one_tracer_is_used_as_it_is_and_none_is_none():
     tracer = Named("a", [])
     assert compose([tracer]) is tracer
     assert compose([]) is None
+
+
+async def test_a_real_cancellation_passes_through_a_tracer_and_one_of_its_own_does_not():
+    entered = asyncio.Event()
+
+    class Waits(Named):
+        @asynccontextmanager
+        async def trace_process(self, job: Job) -> AsyncIterator[None]:
+            entered.set()
+            await asyncio.Event().wait()
+            yield
+
+    class Cancels(Named):
+        @asynccontextmanager
+        async def trace_process(self, job: Job) -> AsyncIterator[None]:
+            raise asyncio.CancelledError
+            yield
+
+    async def surrounded(tracer: Named) -> str:
+        async with TracerGuard(tracer).process(None):  # type: ignore[arg-type]
+            return "ran"
+
+    assert await surrounded(Cancels("c", [])) == "ran"
+    task = asyncio.create_task(surrounded(Waits("w", [])))
+    await entered.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
