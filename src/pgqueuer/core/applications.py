@@ -6,23 +6,15 @@ import asyncio
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Self, TypeVar
 
+from pgqueuer.core.entrypoints import EntrypointRegistrar
+from pgqueuer.core.executors import AbstractEntrypointExecutor
 from pgqueuer.core.logconfig import logger
 from pgqueuer.core.qm import QueueManager
-from pgqueuer.core.registration import (
-    AnyRegistration,
-    AsyncExecutor,
-    EntrypointOptions,
-    ExecutorFactory,
-    Registration,
-    TypedRegistration,
-)
 from pgqueuer.core.sm import SchedulerManager
 from pgqueuer.core.worker.options import RunOptions
-from pgqueuer.domain.job_type import JobType
-from pgqueuer.domain.lifecycle import DEFAULT_MAX_TAKEOVERS
-from pgqueuer.domain.types import Channel, MissedTicks, OnFailure, QueueExecutionMode
+from pgqueuer.domain.types import Channel, MissedTicks, QueueExecutionMode
 from pgqueuer.ports.driver import Driver
 from pgqueuer.ports.repository import RepositoryPort
 
@@ -42,11 +34,8 @@ if TYPE_CHECKING:
     ScheduleHandler = TypeVar("ScheduleHandler", bound=ScheduleCrontab)
 
 
-T = TypeVar("T")
-
-
 @dataclass
-class PgQueuer:
+class PgQueuer(EntrypointRegistrar):
     """Registers handlers and schedules, and runs them.
 
     `queries` left out becomes `Queries(connection)`. One shutdown event and one `resources`
@@ -128,81 +117,13 @@ class PgQueuer:
     ) -> Self:
         return cls(driver, channel or Channel(""), {} if resources is None else resources, queries)
 
-    @overload
-    def entrypoint(
-        self,
-        name: str,
-        *,
-        executor: AsyncExecutor | None = None,
-        **options: Unpack[EntrypointOptions],
-    ) -> Registration: ...
+    def register_executor(self, name: str, executor: AbstractEntrypointExecutor) -> None:
+        """Register a ready executor; raises RuntimeError for a name that is taken."""
+        self.qm.register_executor(name, executor)
 
-    @overload
-    def entrypoint(
-        self,
-        name: JobType[T],
-        *,
-        executor: AsyncExecutor | None = None,
-        **options: Unpack[EntrypointOptions],
-    ) -> TypedRegistration[T]: ...
-
-    @overload
-    def entrypoint(
-        self,
-        name: str,
-        *,
-        payload_type: type[T],
-        executor: AsyncExecutor | None = None,
-        **options: Unpack[EntrypointOptions],
-    ) -> TypedRegistration[T]: ...
-
-    @overload
-    def entrypoint(
-        self,
-        name: str,
-        *,
-        payload_type: object,
-        executor: AsyncExecutor | None = None,
-        **options: Unpack[EntrypointOptions],
-    ) -> TypedRegistration[Any]: ...
-
-    @overload
-    def entrypoint(
-        self,
-        name: str | JobType[Any],
-        *,
-        executor: str | None,
-        payload_type: object = None,
-        **options: Unpack[EntrypointOptions],
-    ) -> AnyRegistration: ...
-
-    def entrypoint(
-        self,
-        name: str | JobType[Any],
-        *,
-        concurrency_limit: int = 0,
-        accepts_context: bool | None = None,
-        on_failure: OnFailure = "delete",
-        executor_factory: ExecutorFactory | None = None,
-        executor: str | None = None,
-        executor_options: Mapping[str, object] | None = None,
-        max_takeovers: int = DEFAULT_MAX_TAKEOVERS,
-        timeout: timedelta | None = None,
-        payload_type: object = None,
-    ) -> Any:
-        """Register a handler; see `QueueManager.entrypoint`."""
-        return self.qm.entrypoint(
-            name,
-            concurrency_limit=concurrency_limit,
-            accepts_context=accepts_context,
-            on_failure=on_failure,
-            executor_factory=executor_factory,
-            executor=executor,
-            executor_options=executor_options,
-            max_takeovers=max_takeovers,
-            timeout=timeout,
-            payload_type=payload_type,
-        )
+    def require_free(self, name: str) -> None:
+        """Raise RuntimeError for a name that is taken."""
+        self.qm.require_free(name)
 
     def schedule(
         self,

@@ -101,10 +101,9 @@ class EntrypointRegistrar:
     ) -> Any:
         """Register an async function as the handler of the jobs called `name`.
 
-        It takes a Job; or a payload of the type that a JobType or `payload_type` says, or that its
-        annotation says where that is a model, a dataclass or a Struct, and besides it the Job and
-        the Context where it has parameters annotated so. A payload that can not be read as that
-        parks its job, whatever `on_failure` and the executor say.
+        It takes a Job; or a payload of the type that a JobType, `payload_type` or its annotation
+        says (a model, a dataclass or a Struct), beside parameters for the Job and the Context. A
+        payload that can not be read parks its job, whatever the rest says.
 
         At most `concurrency_limit` of them are picked at once in the whole fleet (0: no limit).
         `accepts_context` None looks whether a parameter is annotated as Context. With `on_failure`
@@ -114,14 +113,12 @@ class EntrypointRegistrar:
         the next time. A handler that takes longer than `timeout` is canceled, and has raised
         TimeoutError.
 
-        Raises ValueError for values out of range, RuntimeError for a name that is taken,
-        TypeError for a handler that the executor can not run, most want an async one, and for one
-        that can not take the payload.
+        Raises ValueError for values out of range, RuntimeError for a name that is taken, TypeError
+        for a handler that its executor (most want an async one) or the payload does not fit.
         """
         name, declared = _named(name, payload_type)
-        self._require_free(name)
-        _check(concurrency_limit, accepts_context, on_failure, max_takeovers)
-        check_timeout(timeout)
+        self.require_free(name)
+        _check(concurrency_limit, accepts_context, on_failure, max_takeovers, timeout)
         factory = _executor_factory(executor_factory, executor, executor_options)
 
         def register(func: F) -> F:
@@ -154,7 +151,7 @@ class EntrypointRegistrar:
         """Register a ready executor; raises RuntimeError for a name that is taken."""
 
     @abstractmethod
-    def _require_free(self, name: str) -> None:
+    def require_free(self, name: str) -> None:
         """Raise RuntimeError for a name that is taken."""
 
 
@@ -163,6 +160,7 @@ def _check(
     accepts_context: bool | None,
     on_failure: OnFailure,
     max_takeovers: int,
+    timeout: timedelta | None,
 ) -> None:
     if not isinstance(concurrency_limit, int):
         raise ValueError(f"concurrency_limit must be int, got {concurrency_limit!r}")
@@ -176,6 +174,7 @@ def _check(
         raise ValueError(f"on_failure must be 'delete' or 'hold', got {on_failure!r}")
     if not isinstance(max_takeovers, int) or max_takeovers < 0:
         raise ValueError(f"max_takeovers must be an int of at least 0, got {max_takeovers!r}")
+    check_timeout(timeout)
 
 
 def _executor_factory(

@@ -72,10 +72,11 @@ class QueueManager(EntrypointRegistrar):
 
     def register_executor(self, name: str, executor: AbstractEntrypointExecutor) -> None:
         """Register a ready executor; raises RuntimeError for a name that is taken."""
-        self._require_free(name)
+        self.require_free(name)
         self.entrypoint_registry[QueueEntrypoint(name)] = executor
 
-    def _require_free(self, name: str) -> None:
+    def require_free(self, name: str) -> None:
+        """Raise RuntimeError for a name that is taken."""
         if QueueEntrypoint(name) in self.entrypoint_registry:
             raise RuntimeError(
                 f"The entrypoint {name!r} is already registered; give each handler its own name"
