@@ -43,7 +43,7 @@ type: $(STAMP) ## Check the types with mypy and pyright
 
 test: $(STAMP) ## Run the tests on PG=14 to 18 (18); TESTS=tests/unit, ARGS="-x -k name", DEPS=oldest
 	@bindir="$(if $(filter-out 18,$(PG)),$$($(BIN)/python scripts/fetch_postgres.py $(PG)))" && \
-	PGQUEUER_TEST_PG_BINDIR="$$bindir" $(BIN)/python -m pytest -n $(WORKERS) $(TESTS) $(ARGS)
+	PGQUEUER_TEST_PG_BINDIR="$$bindir" $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS) $(ARGS)
 
 soak: $(STAMP) ## Live through random lives of jobs for MINUTES=10, on PG=14 to 18
 	@PGQUEUER_TEST_SOAK_MINUTES=$(MINUTES) $(MAKE) --no-print-directory test WORKERS=0 TESTS=tests/statemachine ARGS="-s -q -k as_long_as_asked"

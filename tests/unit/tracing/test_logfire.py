@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from logfire.testing import CaptureLogfire
-from opentelemetry import propagate
 
 from pgqueuer import Job, PgQueuer, RetryRequested
 from pgqueuer.adapters.tracing.logfire import LogfireTracing
@@ -13,14 +11,6 @@ from pgqueuer.ports.tracing import set_tracing_class
 from pgqueuer.types import QueueExecutionMode
 
 DRAIN = QueueExecutionMode.drain
-
-
-@pytest.fixture
-def propagator() -> Iterator[None]:
-    """Logfire replaces that of the process."""
-    before = propagate.get_global_textmap()
-    yield
-    propagate.set_global_textmap(before)
 
 
 @pytest.fixture

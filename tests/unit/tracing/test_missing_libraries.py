@@ -5,6 +5,7 @@ from importlib import import_module
 
 import pytest
 
+import pgqueuer.adapters.tracing
 from pgqueuer import Job, PgQueuer
 from pgqueuer.ports.tracing import TracingProtocol, set_tracing_class
 from pgqueuer.types import QueueExecutionMode
@@ -23,6 +24,7 @@ async def test_a_tracer_without_its_library_says_so_and_does_nothing(
     for loaded in [each for each in sys.modules if each.partition(".")[0] == library]:
         monkeypatch.delitem(sys.modules, loaded)
     monkeypatch.delitem(sys.modules, f"pgqueuer.adapters.tracing.{module}_spans", raising=False)
+    monkeypatch.delattr(pgqueuer.adapters.tracing, f"{module}_spans", raising=False)
     monkeypatch.setitem(sys.modules, library, None)
     tracer = getattr(import_module(f"pgqueuer.adapters.tracing.{module}"), name)()
     assert isinstance(tracer, TracingProtocol)

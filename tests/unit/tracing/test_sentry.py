@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 import sentry_sdk
@@ -41,7 +41,9 @@ def status(span: dict) -> str:
 
 
 @pytest.fixture
-def sent(pgq: PgQueuer) -> Iterator[Memory]:
+async def sent(pgq: PgQueuer) -> AsyncIterator[Memory]:
+    # Other tests of the process may have left a span behind.
+    sentry_sdk.get_current_scope().span = None
     before = sentry_sdk.get_global_scope().client
     memory = Memory()
     sentry_sdk.init(transport=memory, traces_sample_rate=1.0, dsn="https://key@localhost/1")
