@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import os
-import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 # Read once, when ddtrace is imported.
 os.environ.update(
@@ -11,12 +10,10 @@ os.environ.update(
     DD_SERVICE="mailer",
 )
 
-import asyncpg
 import pytest
 from ddtrace.trace import Span, TraceFilter, tracer
 
-from pgqueuer.db import AsyncpgDriver
-from pgqueuer.queries import Queries
+pytest_plugins = ["pgqueuer.testing.fixtures"]
 
 
 class Memory(TraceFilter):
@@ -39,24 +36,3 @@ def sent() -> Iterator[Memory]:
     yield memory
     # The next spans, if any, are no longer of this test, and must not be sent either.
     tracer.configure(trace_processors=[Memory()])
-
-
-@pytest.fixture
-async def queue_dsn() -> AsyncIterator[str]:
-    """A fresh database with the queue's schema, on the server that PGQUEUER_TEST_DSN names."""
-    server = os.environ.get("PGQUEUER_TEST_DSN")
-    if server is None:
-        pytest.skip("PGQUEUER_TEST_DSN names no PostgreSQL server")
-    name = f"plugin_{uuid.uuid4().hex}"
-    admin = await asyncpg.connect(server)
-    await admin.execute(f"create database {name}")
-    connection = await asyncpg.connect(server, database=name)
-    base, _, query = server.partition("?")
-    dsn = f"{base.rpartition('/')[0]}/{name}{'?' + query if query else ''}"
-    try:
-        await Queries(AsyncpgDriver(connection)).install()
-        yield dsn
-    finally:
-        await connection.close()
-        await admin.execute(f"drop database {name} with (force)")
-        await admin.close()
