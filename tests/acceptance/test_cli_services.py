@@ -70,6 +70,7 @@ def test_prometheus_reads_what_the_worker_did(queue_dsn: str, folder: Path, port
         assert found["pgqueuer_worker_claim_jobs_sum"] == 3
         assert found["pgqueuer_worker_jobs_held"] == 0
         assert found["pgqueuer_worker_listener_healthy"] == 1
+        assert found["pgqueuer_worker_claiming"] == 1
         assert found["process_resident_memory_bytes"] > 0
 
 

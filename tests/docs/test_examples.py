@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import asyncio
 import importlib
+import json
+import logging
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -330,6 +332,23 @@ async def test_metrics(pgq: PgQueuer, queries: Queries) -> None:
     app = FastAPI()
     module.route(app, queries)
     assert "/metrics" in app.openapi()["paths"]
+
+
+async def test_logs(pgq: PgQueuer, queries: Queries, capsys: pytest.CaptureFixture[str]) -> None:
+    module = example("logs")
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        module.set_up_logging()
+        module.register(pgq)
+        (job_id,) = await queries.enqueue("mail", None)
+        await pgq.run(mode=DRAIN)
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    (sent,) = (line for line in lines if line["message"] == "mail sent")
+    assert (sent["job_id"], sent["entrypoint"], sent["attempt"]) == (job_id, "mail", 0)
 
 
 async def test_a_tracer_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Final, TextIO
 
+from pgqueuer.core.running import current_run
+
 logger: Final = logging.getLogger("pgqueuer")
 logger.addHandler(logging.NullHandler())
 
@@ -42,25 +44,51 @@ class MaxLevelFilter(logging.Filter):
         return record.levelno <= self.max_level
 
 
+class JobFilter(logging.Filter):
+    """Gives each record `job_id` and `entrypoint`, None where no handler logged it.
+
+    Lets every record through. A record that has them already keeps them. Put it on a handler, or
+    on the QueueHandler where there is one, as it looks at the thread and task that log.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        run = current_run.get()
+        for name in ("job_id", "entrypoint"):
+            if not hasattr(record, name):
+                setattr(record, name, getattr(run, name, None))
+        return True
+
+
 def setup_fancy_logger(log_level: LogLevel) -> None:
     """Print the library's log: up to INFO on stdout, from WARNING on stderr.
 
     Calling it again changes the level and prints nothing twice.
     """
-    for handler in [each for each in logger.handlers if each.name in _HANDLER_NAMES]:
-        logger.removeHandler(handler)
+    print_log(logger, log_level, ISOFormatter("%(asctime)s [%(name)s] %(levelname)s: %(message)s"))
+
+
+def print_log(source: logging.Logger, log_level: LogLevel, formatter: logging.Formatter) -> None:
+    """Print what `source` gets: up to INFO on stdout, from WARNING on stderr.
+
+    What an earlier call set up, for this logger or another, is replaced.
+    """
+    for printing in (logger, logging.getLogger()):
+        for handler in [each for each in printing.handlers if each.name in _HANDLER_NAMES]:
+            printing.removeHandler(handler)
     out, err = (
-        _stream_handler(name, stream)
+        _stream_handler(name, stream, formatter)
         for name, stream in zip(_HANDLER_NAMES, (sys.stdout, sys.stderr), strict=True)
     )
     out.addFilter(MaxLevelFilter(logging.INFO))
     err.setLevel(logging.WARNING)
-    logger.setLevel(log_level.value)
+    for handler in (out, err):
+        source.addHandler(handler)
+    source.setLevel(log_level.value)
 
 
-def _stream_handler(name: str, stream: TextIO) -> logging.Handler:
+def _stream_handler(name: str, stream: TextIO, formatter: logging.Formatter) -> logging.Handler:
     handler = logging.StreamHandler(stream)
     handler.set_name(name)
-    handler.setFormatter(ISOFormatter("%(asctime)s [%(name)s] %(levelname)s: %(message)s"))
-    logger.addHandler(handler)
+    handler.setFormatter(formatter)
+    handler.addFilter(JobFilter())
     return handler

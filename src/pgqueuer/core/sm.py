@@ -19,6 +19,7 @@ from pgqueuer.core.executors import (
 )
 from pgqueuer.core.logconfig import logger
 from pgqueuer.core.ranges import check_heartbeat_timeout
+from pgqueuer.core.running import Run, current_run
 from pgqueuer.core.schedule_loop import DEFAULT_STALE_AFTER, ScheduleLoop, connection_is_gone
 from pgqueuer.core.tm import cancel_and_wait, cancel_on_exit
 from pgqueuer.core.worker.wakeup import Wakeup
@@ -184,6 +185,8 @@ class SchedulerManager:
         """
         self.active_heartbeat_ids.add(schedule.id)
         self._runs[schedule.id] = schedule
+        this_run = Run(None, schedule.entrypoint)
+        token = current_run.set(this_run)
         try:
             await executor.execute(schedule, ScheduleContext(self.resources))
         except Exception:
@@ -199,6 +202,7 @@ class SchedulerManager:
             finally:
                 self.active_heartbeat_ids.discard(schedule.id)
                 self._runs.pop(schedule.id, None)
+                current_run.reset(token)
                 self._wakeup.set()
 
     async def _set_queued(self, schedule: Schedule) -> None:

@@ -178,7 +178,7 @@ def prefixed_default(field: str, prefix: str) -> str:
 
 
 class DBSettings(_EnvironmentModel):
-    """Names of everything that the queue owns in the database, and how long history is kept.
+    """Names of everything that the queue owns in the database, and what all of its users share.
 
     Each name comes from its keyword, else PGQUEUER_<FIELD>, else <FIELD>, else `prefix` and the
     usual name. Names are taken literally, upper case included. Raises ValidationError for names
@@ -215,6 +215,9 @@ class DBSettings(_EnvironmentModel):
     )
     statistics_retention: RetentionPeriod = Field(
         default=365 * DAY, validation_alias="PGQUEUER_STATISTICS_RETENTION"
+    )
+    loop_blocked_after: float = Field(
+        default=1.0, ge=0, le=3600, validation_alias="PGQUEUER_LOOP_BLOCKED_AFTER"
     )
 
     @classmethod

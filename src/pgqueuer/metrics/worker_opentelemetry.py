@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation, get_meter
 
-from pgqueuer.ports.observer import JobsClaimed, JobsSettled, ListenerChanged, WorkerEvent
+from pgqueuer.ports.observer import (
+    ClaimingChanged,
+    JobsClaimed,
+    JobsSettled,
+    ListenerChanged,
+    LoopBlocked,
+    WorkerEvent,
+)
 
 if TYPE_CHECKING:
     from pgqueuer.plugins.specs import ServiceContext
@@ -24,6 +31,7 @@ class OpenTelemetryObserver:
     def __init__(self, meter: Meter) -> None:
         self._held = 0
         self._healthy = True
+        self._claiming = False
         self._jobs = meter.create_counter(
             "pgqueuer.worker.jobs", "{job}", "Runs of jobs by how they ended."
         )
@@ -36,8 +44,12 @@ class OpenTelemetryObserver:
         self._claimed = meter.create_histogram(
             "pgqueuer.worker.claim", "{job}", "Jobs of one claim."
         )
+        self._blocked = meter.create_histogram(
+            "pgqueuer.worker.loop.blocked", "s", "How long the event loop did not turn."
+        )
         meter.create_observable_gauge("pgqueuer.worker.jobs.held", [self._observe_held], "{job}")
         meter.create_observable_gauge("pgqueuer.worker.listener.healthy", [self._observe_listener])
+        meter.create_observable_gauge("pgqueuer.worker.claiming", [self._observe_claiming])
 
     def observe(self, event: WorkerEvent) -> None:
         """Record the jobs of a batch."""
@@ -50,6 +62,11 @@ class OpenTelemetryObserver:
                 self._claimed.record(event.count)
             case ListenerChanged():
                 self._healthy = event.healthy
+            case ClaimingChanged():
+                self._claiming = event.claiming
+            case LoopBlocked():
+                by = "".join(event.entrypoints[:1])
+                self._blocked.record(event.seconds, {"messaging.destination.name": by})
 
     def _settled(self, event: JobsSettled) -> None:
         for outcome in event.outcomes:
@@ -69,6 +86,9 @@ class OpenTelemetryObserver:
 
     def _observe_listener(self, options: CallbackOptions) -> Iterable[Observation]:
         return [Observation(int(self._healthy))]
+
+    def _observe_claiming(self, options: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(int(self._claiming))]
 
 
 @asynccontextmanager

@@ -18,7 +18,14 @@ from prometheus_client import (
     start_http_server,
 )
 
-from pgqueuer.ports.observer import JobsClaimed, JobsSettled, ListenerChanged, WorkerEvent
+from pgqueuer.ports.observer import (
+    ClaimingChanged,
+    JobsClaimed,
+    JobsSettled,
+    ListenerChanged,
+    LoopBlocked,
+    WorkerEvent,
+)
 
 if TYPE_CHECKING:
     from pgqueuer.plugins.specs import ServiceContext
@@ -73,6 +80,18 @@ class PrometheusObserver:
             registry=registry,
         )
         self._listener.set(1)
+        self._claiming = Gauge(
+            "pgqueuer_worker_claiming",
+            "1 while the worker claims jobs, 0 while it stops or can not reach the database.",
+            registry=registry,
+        )
+        self._blocked = Histogram(
+            "pgqueuer_worker_loop_blocked_seconds",
+            "How long the event loop did not turn, by the entrypoint that was seen to keep it.",
+            ["entrypoint"],
+            buckets=SECONDS,
+            registry=registry,
+        )
 
     def observe(self, event: WorkerEvent) -> None:
         """Count the jobs of a batch."""
@@ -89,6 +108,10 @@ class PrometheusObserver:
                 self._claimed.observe(event.count)
             case ListenerChanged():
                 self._listener.set(event.healthy)
+            case ClaimingChanged():
+                self._claiming.set(event.claiming)
+            case LoopBlocked():
+                self._blocked.labels("".join(event.entrypoints[:1])).observe(event.seconds)
 
 
 @asynccontextmanager

@@ -58,7 +58,26 @@ class ListenerChanged:
     healthy: bool
 
 
-WorkerEvent: TypeAlias = JobsClaimed | JobsSettled | ListenerChanged
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimingChanged:
+    """The worker claims jobs again, or not any more: it is told to stop, or has no database."""
+
+    claiming: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopBlocked:
+    """The event loop turns again after `seconds` in which it did not.
+
+    `entrypoints` are those whose handlers were seen to keep it, the one seen most first; none where
+    it was other code.
+    """
+
+    seconds: float
+    entrypoints: tuple[str, ...]
+
+
+WorkerEvent: TypeAlias = JobsClaimed | JobsSettled | ListenerChanged | ClaimingChanged | LoopBlocked
 """What an observer may be told; one that meets a kind that it does not know ignores it."""
 
 

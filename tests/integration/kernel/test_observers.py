@@ -7,6 +7,7 @@ import pytest
 
 from pgqueuer import Job, PgQueuer, RetryRequested
 from pgqueuer.ports.observer import (
+    ClaimingChanged,
     JobOutcome,
     JobsClaimed,
     JobsSettled,
@@ -149,3 +150,14 @@ async def test_an_observer_that_fails_is_logged_once_and_changes_nothing(pgq, qu
     assert notes.ends == {("fine", "successful"): 20}
     faults = [record for record in caplog.records if "observer" in record.message]
     assert len(faults) == 1
+
+
+async def test_the_beginning_and_the_end_of_claims_are_told(pgq, queries, notes):
+    @pgq.entrypoint("fine")
+    async def fine(job: Job) -> None:
+        assert [event.claiming for event in notes.of(ClaimingChanged)] == [True]
+
+    await queries.enqueue("fine", None)
+    await pgq.run(mode=DRAIN)
+    assert [outcome.outcome for outcome in notes.outcomes] == ["successful"]
+    assert [event.claiming for event in notes.of(ClaimingChanged)] == [True, False]

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 
+from pgqueuer import InMemoryDriver, InMemoryQueries
 from pgqueuer.adapters.cli import supervisor
 from pgqueuer.adapters.cli.supervisor import run
 from pgqueuer.core.sm import SchedulerManager
@@ -22,8 +23,8 @@ class Scripted(SchedulerManager):
     """A manager whose run is given by the test."""
 
     def __init__(self, script: Callable[[Scripted], object]) -> None:
+        super().__init__(InMemoryQueries(InMemoryDriver()))
         self.script = script
-        self.shutdown = asyncio.Event()
         self.running = asyncio.Event()
         self.canceled = False
 

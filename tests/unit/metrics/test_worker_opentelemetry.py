@@ -9,7 +9,14 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from pgqueuer.metrics.worker_opentelemetry import OpenTelemetryObserver, record_metrics
 from pgqueuer.plugins import ServiceContext
-from pgqueuer.ports.observer import JobOutcome, JobsClaimed, JobsSettled, ListenerChanged
+from pgqueuer.ports.observer import (
+    ClaimingChanged,
+    JobOutcome,
+    JobsClaimed,
+    JobsSettled,
+    ListenerChanged,
+    LoopBlocked,
+)
 
 
 @pytest.fixture
@@ -58,6 +65,22 @@ def test_batches_become_counts_and_durations(reader, observer):
     waits = [p.sum for p in found["pgqueuer.worker.job.wait"]]
     assert sorted(waits) == [0.25, 1.0]
     assert [p.sum for p in found["pgqueuer.worker.claim"]] == [3]
+
+
+def test_a_blocked_loop_is_recorded_for_the_entrypoint_that_was_seen_most(reader, observer):
+    observer.observe(LoopBlocked(seconds=2.5, entrypoints=("mail", "call")))
+    observer.observe(LoopBlocked(seconds=1.5, entrypoints=()))
+    found = {
+        p.attributes["messaging.destination.name"]: p.sum
+        for p in points(reader)["pgqueuer.worker.loop.blocked"]
+    }
+    assert found == {"mail": 2.5, "": 1.5}
+
+
+@pytest.mark.parametrize("claiming", [True, False])
+def test_whether_the_worker_claims_is_read_when_asked(reader, observer, claiming):
+    observer.observe(ClaimingChanged(claiming=claiming))
+    assert [p.value for p in points(reader)["pgqueuer.worker.claiming"]] == [int(claiming)]
 
 
 @pytest.mark.parametrize("healthy", [True, False])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -13,9 +11,8 @@ import click
 
 from pgqueuer.adapters.cli.cli import asyncio_run
 from pgqueuer.adapters.cli.factories import FactoryReferenceError, load_factory
-from pgqueuer.adapters.cli.failures import redact
-from pgqueuer.adapters.cli.options import LOG_LEVELS, AppConfig, Seconds
-from pgqueuer.core.logconfig import LogLevel, logger, setup_fancy_logger
+from pgqueuer.adapters.cli.options import LOG_LEVELS, Seconds
+from pgqueuer.adapters.cli.run_log import LOG_FORMATS, failures_logged, start_log
 from pgqueuer.core.ranges import MAX_DURATION, MIN_HEARTBEAT_TIMEOUT
 from pgqueuer.core.worker.options import MAX_BATCH_SIZE
 from pgqueuer.domain.types import QueueExecutionMode
@@ -106,6 +103,14 @@ LONGEST = MAX_DURATION.total_seconds()
     metavar="LEVEL",
     help="DEBUG to CRITICAL. [default: that of `pgq --log-level`, else INFO]",
 )
+@click.option(
+    "--log-format",
+    type=click.Choice(LOG_FORMATS),
+    envvar="PGQUEUER_LOG_FORMAT",
+    show_envvar=True,
+    help="Print what all loggers log, with the job on each line. "
+    "[default: what PgQueuer logs, for people]",
+)
 @click.pass_context
 def run(
     ctx: click.Context,
@@ -117,6 +122,7 @@ def run(
     restart_on_failure: bool,
     restart_delay: float,
     log_level: str | None,
+    log_format: str | None,
     tracers: tuple[str, ...],
     metrics_port: int | None,
     metrics_host: str | None,
@@ -136,50 +142,30 @@ def run(
             ctx,
             param_hint="'--restart-delay'",
         )
-    start_log(ctx, log_level)
+    start_log(ctx, log_level, log_format)
     installed_plugins()
     # Only now, as it puts the user's directory first on the path.
     manager_factory = load(ctx, factory, args)
     from pgqueuer.adapters.cli import supervisor  # noqa: PLC0415 - after cheap mistakes are told
 
-    asyncio_run(
-        supervisor.run(
-            manager_factory,
-            mode=QueueExecutionMode(mode),
-            restart_on_failure=restart_on_failure,
-            restart_delay=timedelta(seconds=restart_delay if restart_on_failure else 0),
-            tracers=tracers or None,
-            service_options=_given({"metrics-port": metrics_port, "metrics-host": metrics_host}),
-            **options,
+    with failures_logged(log_format):
+        asyncio_run(
+            supervisor.run(
+                manager_factory,
+                mode=QueueExecutionMode(mode),
+                restart_on_failure=restart_on_failure,
+                restart_delay=timedelta(seconds=restart_delay if restart_on_failure else 0),
+                tracers=tracers or None,
+                service_options=_given(
+                    {"metrics-port": metrics_port, "metrics-host": metrics_host}
+                ),
+                **options,
+            )
         )
-    )
 
 
 def _given(options: Mapping[str, object]) -> dict[str, str]:
     return {name: str(value) for name, value in options.items() if value is not None}
-
-
-def start_log(ctx: click.Context, level: str | None) -> None:
-    """Print the log from `level`, else from the global level, else from INFO."""
-    config = AppConfig.of(ctx)
-    chosen = level or config.log_level or "INFO"
-    ctx.find_root().obj = replace(config, log_level=chosen)
-    setup_fancy_logger(LogLevel(chosen))
-    for handler in logger.handlers:
-        if handler.formatter is not None:
-            handler.setFormatter(DiscreetFormatter(handler.formatter))
-
-
-class DiscreetFormatter(logging.Formatter):
-    """Another formatter's text without passwords: drivers quote a DSN that they refuse."""
-
-    def __init__(self, inner: logging.Formatter) -> None:
-        super().__init__()
-        self.inner = inner
-
-    def format(self, record: logging.LogRecord) -> str:
-        text = self.inner.format(record)
-        return redact(text) if record.exc_info else text
 
 
 def load(ctx: click.Context, ref: str, args: tuple[str, ...]) -> Callable[[], Any]:

@@ -28,6 +28,7 @@ from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from pgqueuer.adapters.cli.announcement import announce
 from pgqueuer.adapters.cli.factories import load_factory, validate_factory_result
 from pgqueuer.core.applications import PgQueuer
 from pgqueuer.core.logconfig import logger
@@ -131,9 +132,9 @@ async def runit(
         heartbeat_timeout=heartbeat_timeout,
     )
     stop = _Stop(shutdown)
-    work = partial(_run_with, options)
     delay = restart_delay if restart_on_failure else None
     services = services or Services()
+    work = partial(_run_with, options, services)
     with _signals(stop) if handle_signals else nullcontext():
         async with _background(stop.enforce(shutdown_timeout)):
             await _run_until_done(factory, stop, work, services, delay)
@@ -221,7 +222,8 @@ async def run_manager(
     )
 
 
-async def _run_with(options: RunOptions, manager: Manager) -> None:
+async def _run_with(options: RunOptions, services: Services, manager: Manager) -> None:
+    await announce(manager, options, services.factories)
     await run_manager(
         manager,
         dequeue_timeout=options.dequeue_timeout,

@@ -8,6 +8,7 @@ from typing import Any
 
 from pgqueuer.core.executors import AbstractEntrypointExecutor
 from pgqueuer.core.logconfig import logger
+from pgqueuer.core.running import Run, current_run
 from pgqueuer.core.tracing import TracerGuard
 from pgqueuer.domain.errors import InvalidPayloadError, RetryRequested, Snooze, retry_request
 from pgqueuer.domain.lifecycle import Settlement
@@ -61,6 +62,8 @@ class Dispatcher:
             self._idle.clear()
 
     async def _run(self, job: Job, context: Context) -> Settlement:
+        this_run = Run(job.id, job.entrypoint)
+        current_run.set(this_run)
         if context.canceled:
             return _settlement(job, "canceled")
         executor = self._executors[job.entrypoint]

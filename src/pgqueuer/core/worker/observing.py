@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pgqueuer.core.logconfig import logger
+from pgqueuer.core.loop_watch import LoopWatch
 from pgqueuer.domain.lifecycle import Settlement
 from pgqueuer.domain.models import Job
-from pgqueuer.ports.observer import OUTCOME, JobOutcome, WorkerEvent, WorkerObserver
+from pgqueuer.ports.observer import (
+    OUTCOME,
+    ClaimingChanged,
+    JobOutcome,
+    LoopBlocked,
+    WorkerEvent,
+    WorkerObserver,
+)
+from pgqueuer.ports.repository import RepositoryPort
 
 
 class Observers:
@@ -37,6 +46,31 @@ class Observers:
                 type(observer).__name__,
                 exc_info=error,
             )
+
+
+class ClaimingSign:
+    """Whether the worker claims jobs; observers are told when that changes."""
+
+    def __init__(self, observers: Observers) -> None:
+        self._observers = observers
+        self._claiming = False
+
+    def tell(self, claiming: bool) -> None:
+        """Take note, and tell what is new."""
+        if claiming != self._claiming:
+            self._claiming = claiming
+            self._observers.tell(ClaimingChanged(claiming=claiming))
+
+
+def loop_watch(
+    queries: RepositoryPort, observers: Observers, busy: Callable[[], bool]
+) -> LoopWatch:
+    """Watches the running event loop as the settings of `queries` say, and tells `observers`."""
+
+    def tell(seconds: float, entrypoints: tuple[str, ...]) -> None:
+        observers.tell(LoopBlocked(seconds=seconds, entrypoints=entrypoints))
+
+    return LoopWatch(queries.qbe.settings.loop_blocked_after, busy, tell)
 
 
 def outcome_of(job: Job, settlement: Settlement | None, ran: float) -> JobOutcome:

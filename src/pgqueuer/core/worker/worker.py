@@ -17,7 +17,7 @@ from pgqueuer.core.worker.claim import BatchSizer
 from pgqueuer.core.worker.dispatch import Dispatcher
 from pgqueuer.core.worker.lease import LeaseKeeper, Reaper
 from pgqueuer.core.worker.listener import QueueListener
-from pgqueuer.core.worker.observing import Observers, outcome_of
+from pgqueuer.core.worker.observing import ClaimingSign, Observers, loop_watch, outcome_of
 from pgqueuer.core.worker.options import RunOptions
 from pgqueuer.core.worker.settle import SettleBuffer
 from pgqueuer.core.worker.wakeup import Wakeup
@@ -82,6 +82,7 @@ class Worker:
         self._observers = parts.observers
         self._suspects_wait = False
         self._claim_failed = False
+        self._claiming = ClaimingSign(self._observers)
         self._full = False
         self._warned: set[str] = set()
         self._buffer = SettleBuffer(parts.queries, self._settled)
@@ -105,6 +106,9 @@ class Worker:
         part raised that the worker can not go on without. Cancellation puts the running jobs back.
         """
         async with AsyncExitStack() as stack:
+            stack.enter_context(
+                loop_watch(self._queries, self._observers, lambda: self._dispatcher.running > 0)
+            )
             await stack.enter_async_context(self._buffer)
             stack.push_async_callback(listener.stop)
             await listener.start()
@@ -114,6 +118,7 @@ class Worker:
             try:
                 async with Background(self._reaper.run()), Background(self._heed_shutdown()):
                     await self._work(listener, watch)
+                self._claiming.tell(False)
                 await self._dispatcher.idle()
             except BaseException:
                 # Nobody would renew the leases of handlers that outlive the run.
@@ -147,6 +152,7 @@ class Worker:
                 backoff.reset()
             except Exception as error:
                 self._claim_failed = True
+                self._claiming.tell(False)
                 if self._closed():
                     raise
                 if not backoff.failures:
@@ -191,6 +197,7 @@ class Worker:
                 suspects=suspects,
             )
         )
+        self._claiming.tell(True)
         self._dispatcher.start([job for job in jobs if not self._still_running(job)])
         self._sizer.watch(wanted, len(jobs))
         if jobs and self._observers:
