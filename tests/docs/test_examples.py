@@ -16,6 +16,7 @@ import asyncpg
 import psycopg
 import pytest
 from fastapi import FastAPI
+from psycopg_pool import AsyncConnectionPool
 
 from pgqueuer import AsyncpgPoolDriver, Job, PgQueuer, Queries
 from pgqueuer.adapters.tracing.opentelemetry import OpenTelemetryTracing
@@ -115,6 +116,26 @@ async def test_enqueueing_one_and_many(queries: Queries) -> None:
     assert timedelta(minutes=14) < waiting <= timedelta(minutes=15)
     claimed = await queries.browse_queue(entrypoints=["resize"])
     assert sorted(job.priority for job in claimed) == [0, 0, 10]
+
+
+async def test_effects_that_happen_exactly_once(
+    queue_dsn: str, pool: asyncpg.Pool, queries: Queries
+) -> None:
+    await pool.execute("CREATE TABLE accounts (id int, balance int)")
+    await pool.execute("INSERT INTO accounts VALUES (7, 0)")
+    module = example("exactly_once")
+    async with AsyncConnectionPool(queue_dsn, min_size=1, open=False) as psycopg_pool:
+        for register, source in [
+            (module.with_asyncpg, pool),
+            (module.with_psycopg, psycopg_pool),
+            (module.in_a_thread, queue_dsn),
+        ]:
+            pgq = PgQueuer(AsyncpgPoolDriver(pool))
+            register(pgq, source)
+            await queries.enqueue("credit", b"7")
+            await pgq.run(mode=DRAIN)
+    assert await pool.fetchval("SELECT balance FROM accounts") == 3
+    assert (await statuses(queries)).count("successful") == 3
 
 
 async def test_dedupe_keys(queries: Queries) -> None:

@@ -9,7 +9,8 @@ Run it as `pgq run tests.support.recorded_worker:main` from the root of the repo
 The payload of a job is JSON that says what its run does; nothing at all when it is empty. In order:
 `block` the event loop for so many seconds, `sleep` so many seconds (stopping when canceled), `die`
 by that signal or by `os._exit` with that code if it is negative, `retry` so many times, `fail` with
-that text.
+that text. `effect` adds a row to `effects`, over asyncpg or psycopg as it says, and completes the
+job in the same transaction.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import asyncio
 import json
 import logging
 import os
+import random
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -157,10 +159,40 @@ async def play(job: Job, context: Context) -> None:
             await asyncio.sleep(plan["sleep"])
     if "die" in plan:
         _die(plan["die"])
+    if "effect" in plan:
+        await EFFECTS[plan["effect"]](job, context)
     if job.attempts < plan.get("retry", 0):
         raise RetryRequested(timedelta(0))
     if "fail" in plan:
         raise ValueError(plan["fail"])
+
+
+async def _pause() -> None:
+    """Long enough for a kill to come now."""
+    await asyncio.sleep(random.uniform(0, 0.02))
+
+
+async def _effect_over_asyncpg(job: Job, context: Context) -> None:
+    async with connect_asyncpg() as connection:
+        async with connection.transaction():
+            await connection.execute("INSERT INTO effects VALUES ($1)", job.id)
+            await _pause()
+            await context.complete_in_transaction(connection)
+            await _pause()
+        await _pause()
+
+
+async def _effect_over_psycopg(job: Job, context: Context) -> None:
+    async with connect_psycopg() as connection:
+        async with connection.transaction():
+            await connection.execute("INSERT INTO effects VALUES (%s)", [job.id])
+            await _pause()
+            await context.complete_in_transaction(connection)
+            await _pause()
+        await _pause()
+
+
+EFFECTS = {"asyncpg": _effect_over_asyncpg, "psycopg": _effect_over_psycopg}
 
 
 def _die(how: int) -> None:

@@ -8,6 +8,7 @@ twice at a time.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -27,6 +28,7 @@ CREATE TABLE IF NOT EXISTS runs (
 );
 CREATE INDEX IF NOT EXISTS runs_job_id ON runs (job_id);
 CREATE TABLE IF NOT EXISTS workers (owner uuid PRIMARY KEY, pid int NOT NULL, entered float8);
+CREATE TABLE IF NOT EXISTS effects (job_id bigint NOT NULL);
 CREATE TABLE IF NOT EXISTS deaths (pid int PRIMARY KEY, died float8 NOT NULL);
 """
 """Times are seconds since 1970, by the clock of the machine. `deaths` are written by who kills."""
@@ -138,6 +140,12 @@ def _answers(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def effects(dsn: str) -> Counter[int]:
+    """How often each job had its effect."""
+    with psycopg.connect(dsn) as connection:
+        return Counter(job_id for (job_id,) in connection.execute("SELECT job_id FROM effects"))
 
 
 def waiting(dsn: str) -> int:

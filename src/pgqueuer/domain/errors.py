@@ -66,6 +66,21 @@ class InvalidPayloadError(PgqException):
     """
 
 
+class LeaseLostError(PgqException):
+    """A job can not be completed: it was taken over, canceled or completed already.
+
+    A handler that gets this lets it pass, so that its transaction is rolled back; what the worker
+    then says about the job is dropped.
+    """
+
+    def __init__(self, job_id: int) -> None:
+        self.job_id = job_id
+        super().__init__(
+            f"Job {job_id} is not this worker's any more: it was taken over, canceled or completed "
+            "already. Roll the transaction back."
+        )
+
+
 class UnwrittenOutcomesError(PgqException):
     """A worker ended before the outcomes of these jobs could be written.
 

@@ -271,7 +271,7 @@ class Settlement:
 
     `status` is a terminal status, `failed` (park the row) or `queued` (put it back, eligible after
     `delay`; `counts` tells whether that is one more attempt). It takes effect only while the row
-    is picked by `owner`.
+    is picked by `owner`. One that is `written` by the handler itself is not for a store.
     """
 
     job_id: JobId
@@ -280,6 +280,7 @@ class Settlement:
     traceback: TracebackRecord | None = None
     delay: timedelta = timedelta(0)
     counts: bool = True
+    written: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,11 @@ import traceback as traceback_module
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, RootModel
 
+from pgqueuer.domain.context import Context
 from pgqueuer.domain.reports import (
     ActiveWorker,
     EntrypointStat,
@@ -39,9 +40,6 @@ from pgqueuer.domain.types import (
     ScheduleId,
     Slot,
 )
-
-if TYPE_CHECKING:
-    from anyio import CancelScope
 
 __all__ = [
     "EVENT_TYPES",
@@ -269,53 +267,6 @@ class LogStatistics(BaseModel):
     entrypoint: QueueEntrypoint
     priority: int
     status: JOB_STATUS
-
-
-class Context:
-    """What a running handler may use besides its job.
-
-    `cancellation` is canceled when someone cancels the job or another worker takes it over; a
-    handler that wants to be stopped runs its work inside `with context.cancellation:`. `resources`
-    is the mapping that was given to the manager, shared by all its jobs.
-    """
-
-    __slots__ = ("_canceled", "_cancellation", "resources")
-
-    def __init__(
-        self,
-        cancellation: CancelScope | None = None,
-        resources: MutableMapping[str, object] | None = None,
-    ) -> None:
-        self._cancellation = cancellation
-        self._canceled = False
-        self.resources: MutableMapping[str, object] = {} if resources is None else resources
-
-    @property
-    def cancellation(self) -> CancelScope:
-        """The scope to run cancelable work in; made on first use, as most handlers never ask."""
-        if self._cancellation is None:
-            from anyio import CancelScope  # noqa: PLC0415
-
-            self._cancellation = CancelScope()
-            if self._canceled:
-                self._cancellation.cancel()
-        return self._cancellation
-
-    @property
-    def canceled(self) -> bool:
-        """Whether cancellation was asked for."""
-        return self._canceled or (
-            self._cancellation is not None and self._cancellation.cancel_called
-        )
-
-    def cancel(self) -> None:
-        """Ask the handler to stop."""
-        self._canceled = True
-        if self._cancellation is not None:
-            self._cancellation.cancel()
-
-    def __repr__(self) -> str:
-        return f"Context(canceled={self.canceled}, resources={self.resources!r})"
 
 
 @dataclass

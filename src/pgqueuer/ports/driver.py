@@ -113,6 +113,14 @@ class ConnectionLiveness(Protocol):
 
 
 @runtime_checkable
+class TransactionAwareness(Protocol):
+    """A driver that knows whether its statements are part of a transaction; optional."""
+
+    @property
+    def in_transaction(self) -> bool: ...
+
+
+@runtime_checkable
 class BackendIdentity(Protocol):
     """A driver that knows which server process it was connected to; optional.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from pgqueuer.domain.lifecycle import (
     ClaimRequest,
@@ -56,6 +56,11 @@ class EntrypointExecutionParameter:
     """What a claim has to know about an entrypoint; 0 means no limit."""
 
     concurrency_limit: int
+
+
+CompletionState = Literal["committed", "open", "undone"]
+"""`undone` is a completion that never took effect, as the transaction or a savepoint in it was
+rolled back."""
 
 
 class JobStore(Protocol):
@@ -304,6 +309,27 @@ class InsightsRepositoryPort(Protocol):
     async def unaggregated_log_count(self) -> int: ...
 
     async def schema_info(self) -> list[TableInfo]: ...
+
+
+@runtime_checkable
+class TransactionalCompletion(Protocol):
+    """Ending a job within a transaction of its handler's; optional."""
+
+    async def complete_in_transaction(self, job: Job, connection: object) -> str:
+        """End `job` as successful within the transaction that `connection` is in; return its id.
+
+        Raises LeaseLostError when the owner that `job` names does not hold it any more,
+        RuntimeError outside of a transaction, TypeError for a connection of another kind.
+        """
+        ...
+
+    def complete_in_transaction_sync(self, job: Job, connection: object) -> str:
+        """The same over a connection that blocks."""
+        ...
+
+    async def completion_state(self, job: Job, transaction: str) -> CompletionState:
+        """What became of a transaction in which `job` was completed."""
+        ...
 
 
 @runtime_checkable

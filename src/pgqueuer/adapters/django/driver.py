@@ -31,6 +31,12 @@ class DjangoDriver:
         self._using = using
         self._last = threading.local()
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether the current thread is inside `transaction.atomic`, or not in autocommit mode."""
+        wrapper = connections[self._using]
+        return wrapper.in_atomic_block or not wrapper.get_autocommit()
+
     def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
         """Run one statement and return its rows; none if it returns no rows."""
         wrapper = connections[self._using]

@@ -41,6 +41,11 @@ class AsyncpgDriver(PostgresDriver):
         """Whether the connection was closed or lost."""
         return not is_open(self._connection)
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether statements run in a transaction of the caller's."""
+        return bool(self._connection.is_in_transaction())
+
     async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
         """Run one statement and return its rows; none if it returns no rows."""
         async with self._in_turn():
@@ -123,6 +128,11 @@ class AsyncpgPoolDriver(PostgresDriver):
     def closed(self) -> bool:
         """Whether the pool was closed; a pool replaces connections that were lost."""
         return self._pool.is_closing()
+
+    @property
+    def in_transaction(self) -> bool:
+        """Never: each statement may run on another connection."""
+        return False
 
     async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
         """Run one statement and return its rows; none if it returns no rows."""

@@ -55,6 +55,11 @@ class PsycopgDriver(PostgresDriver):
         """Whether the connection was closed, or lost as far as is known."""
         return self._connection.closed
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether statements run in a transaction that somebody else commits."""
+        return _in_transaction(self._connection)
+
     async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
         """Run one statement and return its rows; none if it returns no rows."""
         cursor = await self._run(query, args)
@@ -171,6 +176,11 @@ class SyncPsycopgDriver:
         self._statements = StatementMemory(connection)
         self._require_commit()
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether statements run in a transaction that somebody else commits."""
+        return _in_transaction(self._connection)
+
     def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
         """Run one statement and return its rows; none if it returns no rows."""
         self._require_commit()
@@ -195,3 +205,8 @@ class SyncPsycopgDriver:
         status = self._connection.info.transaction_status
         if not self._connection.autocommit and status == TransactionStatus.IDLE:
             raise RuntimeError(AUTOCOMMIT_NEEDED)
+
+
+def _in_transaction(connection: AsyncConnection[Any] | Connection[Any]) -> bool:
+    idle = connection.info.transaction_status == TransactionStatus.IDLE
+    return not (connection.autocommit and idle)

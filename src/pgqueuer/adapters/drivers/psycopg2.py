@@ -26,6 +26,11 @@ class SyncPsycopg2Driver:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether statements run in a transaction that somebody else commits."""
+        return not self._connection.autocommit or self._connection.info.transaction_status != 0
+
     def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
         """Run one statement and return its rows; none if it returns no rows."""
         extensions = import_module("psycopg2.extensions")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from pgqueuer.adapters.persistence import calls
+from pgqueuer.adapters.persistence.completing import CompletingQueries
 from pgqueuer.adapters.persistence.enqueue import EnqueueCall
 from pgqueuer.adapters.persistence.insights import InsightQueries
 from pgqueuer.adapters.persistence.jobs import JobQueries
@@ -42,6 +43,7 @@ __all__ = ["EntrypointExecutionParameter", "Queries", "SyncQueries", "is_unique_
 @dataclass
 class Queries(
     JobQueries,
+    CompletingQueries,
     Producer,
     StatisticsQueries,
     PruningQueries,

@@ -9,6 +9,7 @@ from pgqueuer.ports.driver import ConstraintNamed, DiagnosticError, SqlStateErro
 
 UNIQUE_VIOLATION = "23505"
 DEADLOCK_DETECTED = "40P01"
+INVALID_PARAMETER_VALUE = "22023"
 
 
 def code_of(exc: BaseException) -> str | None:
@@ -39,3 +40,8 @@ def is_unique_violation(exc: BaseException) -> bool:
 def is_deadlock_detected(exc: BaseException) -> bool:
     """Whether the server ended the statement to resolve a deadlock."""
     return code_of(exc) == DEADLOCK_DETECTED
+
+
+def is_invalid_parameter(exc: BaseException) -> bool:
+    """Whether a function refused a value that it was called with."""
+    return code_of(exc) == INVALID_PARAMETER_VALUE

@@ -10,6 +10,7 @@ from pgqueuer.core.executors import AbstractEntrypointExecutor
 from pgqueuer.core.logconfig import logger
 from pgqueuer.core.running import Run, current_run
 from pgqueuer.core.tracing import TracerGuard
+from pgqueuer.core.worker.completing import Completions
 from pgqueuer.domain.errors import InvalidPayloadError, RetryRequested, Snooze, retry_request
 from pgqueuer.domain.lifecycle import Settlement
 from pgqueuer.domain.models import Context, Job, TracebackRecord, utc_now
@@ -32,12 +33,14 @@ class Dispatcher:
         resources: MutableMapping[str, object],
         tracer: TracerGuard,
         on_end: Callable[[Job, Settlement | None, float], None],
+        completions: Completions,
     ) -> None:
         self._executors = executors
         self._contexts = contexts
         self._resources = resources
         self._tracer = tracer
         self._on_end = on_end
+        self._completions = completions
         self._running: dict[asyncio.Task[Settlement], tuple[Job, float]] = {}
         self._lost: set[JobId] = set()
         self._idle = asyncio.Event()
@@ -53,7 +56,7 @@ class Dispatcher:
         loop = asyncio.get_running_loop()
         now = loop.time()
         for job in jobs:
-            context = Context(resources=self._resources)
+            context = Context(resources=self._resources, job=job, completer=self._completions.store)
             self._contexts[job.id] = context
             task = loop.create_task(self._run(job, context))
             self._running[task] = job, now
@@ -80,10 +83,19 @@ class Dispatcher:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            return _settlement(job, "canceled") if context.canceled else self._failed(job, error)
+            return await self._ended_by(error, job, context)
         except (Exception, SystemExit) as error:  # every end is an outcome
-            return self._failed(job, error)
+            return await self._ended_by(error, job, context)
+        if context.transaction and await self._completions.is_complete(job, context):
+            return _completed(job)
         return _settlement(job, "canceled" if context.canceled else "successful")
+
+    async def _ended_by(self, error: BaseException, job: Job, context: Context) -> Settlement:
+        if context.transaction and await self._completions.is_complete(job, context):
+            return _completed(job, error)
+        if isinstance(error, asyncio.CancelledError) and context.canceled:
+            return _settlement(job, "canceled")
+        return self._failed(job, error)
 
     def _failed(self, job: Job, error: BaseException) -> Settlement:
         request = retry_request(error)
@@ -150,7 +162,8 @@ class Dispatcher:
     def lose(self, job_id: JobId) -> None:
         """The lease of a running job is gone: ask its handler to stop, ignore what it returns."""
         context = self._contexts.get(job_id)
-        if context is None or job_id in self._lost:
+        if context is None or context.transaction or job_id in self._lost:
+            # What becomes of a job that its handler completed is looked up when that ends.
             return
         self._lost.add(job_id)
         logger.warning("Lost the lease of job %s; its handler is asked to stop", job_id)
@@ -193,6 +206,17 @@ def _impossible(request: RetryRequested) -> Exception | None:
 
 def _settlement(job: Job, status: JOB_STATUS, record: TracebackRecord | None = None) -> Settlement:
     return Settlement(job.id, job.queue_manager_id, status, record)
+
+
+def _completed(job: Job, error: BaseException | None = None) -> Settlement:
+    """What the handler committed; whatever it raised afterwards changes nothing."""
+    if error is not None:
+        logger.warning(
+            "The handler of job %s raised after the job was completed in a transaction",
+            job.id,
+            exc_info=error,
+        )
+    return Settlement(job.id, job.queue_manager_id, "successful", written=True)
 
 
 def failure_record(job: Job, error: BaseException, about: dict[str, object]) -> TracebackRecord:

@@ -14,6 +14,7 @@ from pgqueuer.core.logconfig import logger
 from pgqueuer.core.tracing import TracerGuard
 from pgqueuer.core.worker.background import Background
 from pgqueuer.core.worker.claim import BatchSizer
+from pgqueuer.core.worker.completing import Completions
 from pgqueuer.core.worker.dispatch import Dispatcher
 from pgqueuer.core.worker.lease import LeaseKeeper, Reaper
 from pgqueuer.core.worker.listener import QueueListener
@@ -87,7 +88,12 @@ class Worker:
         self._warned: set[str] = set()
         self._buffer = SettleBuffer(parts.queries, self._settled)
         self._dispatcher = Dispatcher(
-            parts.executors, parts.contexts, parts.resources, parts.tracer, self._ended
+            parts.executors,
+            parts.contexts,
+            parts.resources,
+            parts.tracer,
+            self._ended,
+            Completions(parts.queries),
         )
         timeout = options.heartbeat_timeout
         self._leases = LeaseKeeper(
@@ -291,9 +297,12 @@ class Worker:
         else:
             if self._observers:
                 self._ran[job.id] = ran
-            self._buffer.add_nowait(settlement)
-            if self._limited(job):
-                self._buffer.request_flush()
+            if settlement.written:
+                self._settled([settlement], [])
+            else:
+                self._buffer.add_nowait(settlement)
+                if self._limited(job):
+                    self._buffer.request_flush()
         if self._full or (self._options.drain and not self._dispatcher.running):
             self._wakeup.set()
 

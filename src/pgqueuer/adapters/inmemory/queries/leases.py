@@ -10,6 +10,7 @@ from pgqueuer.adapters.inmemory.queries.backlog import Row, first_of
 from pgqueuer.adapters.inmemory.queries.base import InMemoryBase
 from pgqueuer.adapters.inmemory.queries.table import job_of
 from pgqueuer.core.worker_calls import WorkerCalls
+from pgqueuer.domain.errors import LeaseLostError
 from pgqueuer.domain.lifecycle import (
     CLAIM,
     LEASE_EXPIRED,
@@ -27,6 +28,7 @@ from pgqueuer.domain.lifecycle import (
 )
 from pgqueuer.domain.models import Job, TracebackRecord, utc_now
 from pgqueuer.domain.types import JOB_STATUS, JobId, QueueEntrypoint, QueueManagerId
+from pgqueuer.ports.repository import CompletionState
 
 
 class Leases(InMemoryBase, WorkerCalls):
@@ -64,6 +66,25 @@ class Leases(InMemoryBase, WorkerCalls):
         if "queued" in written.values():
             await self._tell_changed("update")
         return [given.job_id for given in settlements if given.job_id not in written]
+
+    async def complete_in_transaction(self, job: Job, connection: object) -> str:
+        """End `job` as successful at once, as there are no transactions.
+
+        Raises LeaseLostError when the owner that `job` names does not hold it.
+        """
+        return self.complete_in_transaction_sync(job, connection)
+
+    def complete_in_transaction_sync(self, job: Job, connection: object) -> str:
+        """The same."""
+        row = self._table.held(job.id, job.queue_manager_id)
+        if row is None:
+            raise LeaseLostError(job.id)
+        self._conclude(row, Settlement(job.id, job.queue_manager_id, "successful"), utc_now())
+        return "none"
+
+    async def completion_state(self, job: Job, transaction: str) -> CompletionState:
+        """What was completed stays so."""
+        return "committed"
 
     async def keep_leases(self, owner: QueueManagerId, job_ids: Sequence[JobId]) -> list[JobId]:
         """Renew the leases of `owner`; return the ids that it does not hold."""
