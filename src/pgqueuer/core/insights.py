@@ -11,8 +11,10 @@ from typing import Protocol
 from pgqueuer.domain.models import (
     ActiveWorker,
     EntrypointStat,
+    FailureGroup,
     Job,
     JobDurationStats,
+    LatencyBucket,
     Log,
     OverviewSnapshot,
     QueueAgeStats,
@@ -89,6 +91,16 @@ class InsightsService:
         """Transitions by minute, entrypoint and status."""
         return await self.repository.throughput_timeseries(clamp_window(last))
 
+    async def latency(self, step: timedelta, last: timedelta | None = None) -> list[LatencyBucket]:
+        """How long jobs waited and ran, by steps of the clock."""
+        return await self.repository.latency_timeseries(clamp_window(last), step)
+
+    async def failure_groups(
+        self, last: timedelta | None = None, limit: int = 1000
+    ) -> list[FailureGroup]:
+        """Held jobs, and those that an exception ended in `last`, by exception."""
+        return await self.repository.failure_groups(clamp_window(last), limit)
+
     async def active_workers(self) -> list[ActiveWorker]:
         """Workers that hold jobs."""
         return await self.repository.active_workers()
@@ -114,9 +126,13 @@ class InsightsService:
         offset: int = 0,
         statuses: list[JOB_STATUS] | None = None,
         entrypoints: list[str] | None = None,
+        *,
+        search: str | None = None,
     ) -> list[Job]:
-        """A page of jobs; None means any status or entrypoint."""
-        return await self.repository.browse_queue(limit, offset, statuses, entrypoints)
+        """A page of jobs; None means any. `search` is an id or a text, see the repository."""
+        return await self.repository.browse_queue(
+            limit, offset, statuses, entrypoints, search=search
+        )
 
     async def job(self, job_id: JobId) -> Job | None:
         """The job, None once it has left the queue."""

@@ -45,6 +45,35 @@ class ThroughputBucket(BaseModel):
     count: int
 
 
+class LatencyBucket(BaseModel):
+    """How long jobs waited for their claim and then ran, in seconds; `bucket` begins the step.
+
+    None where none was claimed, or none ended, in the step.
+    """
+
+    bucket: AwareDatetime
+    wait_p50_seconds: float | None = None
+    wait_p95_seconds: float | None = None
+    run_p50_seconds: float | None = None
+    run_p95_seconds: float | None = None
+
+
+class FailureGroup(BaseModel):
+    """Failures of an entrypoint by the type of their exception; None where none is known.
+
+    `count` includes jobs that are held; `held` are their ids.
+    """
+
+    entrypoint: QueueEntrypoint
+    exception_type: str | None
+    newest_message: str | None
+    newest_job: JobId
+    count: int
+    first_seen: AwareDatetime
+    last_seen: AwareDatetime
+    held: list[JobId]
+
+
 class ActiveWorker(BaseModel):
     """A worker as seen from the rows that it holds."""
 

@@ -17,9 +17,11 @@ from pgqueuer.domain.lifecycle import (
 from pgqueuer.domain.models import (
     ActiveWorker,
     CronExpressionEntrypoint,
+    FailureGroup,
     Job,
     JobDurationStats,
     JobStatusRow,
+    LatencyBucket,
     Log,
     LogStatistics,
     QueueAgeStats,
@@ -204,6 +206,10 @@ class ScheduleRepositoryPort(Protocol):
         """The time by which schedules are due."""
         ...
 
+    async def run_schedule_now(
+        self, ids: set[ScheduleId], entrypoints: set[CronEntrypoint]
+    ) -> None: ...
+
     async def set_schedule_queued(self, ids: set[ScheduleId]) -> None: ...
 
     async def update_schedule_heartbeat(self, ids: set[ScheduleId]) -> None: ...
@@ -288,6 +294,10 @@ class InsightsRepositoryPort(Protocol):
 
     async def throughput_timeseries(self, last: timedelta) -> list[ThroughputBucket]: ...
 
+    async def latency_timeseries(self, last: timedelta, step: timedelta) -> list[LatencyBucket]: ...
+
+    async def failure_groups(self, last: timedelta, limit: int = 1000) -> list[FailureGroup]: ...
+
     async def active_workers(self) -> list[ActiveWorker]: ...
 
     async def stale_jobs(self, threshold: timedelta, limit: int = 100) -> list[StaleJob]: ...
@@ -300,6 +310,8 @@ class InsightsRepositoryPort(Protocol):
         offset: int = 0,
         statuses: list[JOB_STATUS] | None = None,
         entrypoints: list[str] | None = None,
+        *,
+        search: str | None = None,
     ) -> list[Job]: ...
 
     async def queue_job_by_id(self, job_id: JobId) -> Job | None: ...

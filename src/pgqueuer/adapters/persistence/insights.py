@@ -10,8 +10,10 @@ from pgqueuer.adapters.persistence.statistics import LogFolding
 from pgqueuer.adapters.persistence.validation import as_models
 from pgqueuer.domain.models import (
     ActiveWorker,
+    FailureGroup,
     Job,
     JobDurationStats,
+    LatencyBucket,
     Log,
     QueueAgeStats,
     StaleJob,
@@ -50,6 +52,21 @@ class InsightQueries(LogFolding):
         await self._fold()
         return as_models(ThroughputBucket, await self._fetch("insight_timeseries", last))
 
+    async def latency_timeseries(self, last: timedelta, step: timedelta) -> list[LatencyBucket]:
+        """How long jobs waited and ran, by steps of the clock, the oldest first.
+
+        A wait begins with the enqueueing, so that a deferred job's counts from there; one that
+        began before the window is left out. Steps without jobs are left out too.
+        """
+        return as_models(LatencyBucket, await self._fetch("insight_latency", last, step))
+
+    async def failure_groups(self, last: timedelta, limit: int = 1000) -> list[FailureGroup]:
+        """Held jobs, and those that an exception ended in the window, by exception.
+
+        Of each kind the newest `limit` are looked at. The group with the newest failure is first.
+        """
+        return as_models(FailureGroup, await self._fetch("insight_failure_groups", last, limit))
+
     async def active_workers(self) -> list[ActiveWorker]:
         """Workers that hold jobs, the busiest first; an idle worker is not seen."""
         return as_models(ActiveWorker, await self._fetch("insight_workers"))
@@ -68,9 +85,15 @@ class InsightQueries(LogFolding):
         offset: int = 0,
         statuses: list[JOB_STATUS] | None = None,
         entrypoints: list[str] | None = None,
+        *,
+        search: str | None = None,
     ) -> list[Job]:
-        """A page of jobs, the newest id first; None means any, an empty list none."""
-        rows = await self._fetch("insight_browse", limit, offset, statuses, entrypoints)
+        """A page of jobs, the newest id first; None means any, an empty list none.
+
+        `search` is an id, or a text in the entrypoint, the headers or the payload; only in the
+        payload its case counts. It reads the whole queue where little is found.
+        """
+        rows = await self._fetch("insight_browse", limit, offset, statuses, entrypoints, search)
         return read_jobs(rows)
 
     async def queue_job_by_id(self, job_id: JobId) -> Job | None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from pgqueuer.domain.types import JobId
+from pgqueuer.domain.types import JOB_STATUS, JobId
 from pgqueuer.testing._repository.kit import (
     AT_ONCE,
     HOUR,
@@ -23,6 +23,8 @@ from pgqueuer.testing._repository.kit import (
     settle,
     worker,
 )
+
+DAY = timedelta(days=1)
 
 
 class InsightTests(RepositoryKit):
@@ -88,6 +90,27 @@ class InsightTests(RepositoryKit):
         assert await reports.browse_queue(entrypoints=["nobody"]) == []
         assert await reports.browse_queue(statuses=[]) == []
 
+    async def test_the_queue_is_searched_by_id_entrypoint_headers_and_payload(
+        self, reports: Store
+    ) -> None:
+        ids = await reports.enqueue(
+            [WORK, OTHER, WORK],
+            [b"100% sure", b"\xff Bob\x00", None],
+            headers=[None, {"to": "Ann"}, None],
+        )
+
+        async def found(text: str) -> list[JobId | None]:
+            return [job.id for job in await reports.browse_queue(search=text)]
+
+        assert await found(str(ids[2])) == [ids[2]]
+        assert await found(OTHER.upper()) == [ids[1]]
+        assert await found("ann") == [ids[1]]
+        assert await found("Bob") == [ids[1]]
+        assert await found("100% s") == [ids[0]]
+        assert await found("100_") == []
+        narrowed = await reports.browse_queue(entrypoints=[WORK], search="Bob")
+        assert narrowed == []
+
     async def test_a_job_is_found_while_it_is_in_the_queue(self, reports: Store) -> None:
         me = worker()
         (job_id,) = await reports.enqueue(WORK, b"x", headers={"a": [1]}, priority=2)
@@ -152,6 +175,45 @@ class InsightTests(RepositoryKit):
             < HOUR.total_seconds()
         )
         assert await reports.job_duration_percentiles(timedelta(0)) == []
+
+    async def test_latency_is_reported_by_steps_of_the_clock(self, reports: Store) -> None:
+        me = worker()
+        ids = await enqueue(reports, *[None] * 3)
+        await claim(reports, me)
+        await settle(reports, me, "successful", *ids[:2])
+
+        buckets = await reports.latency_timeseries(HOUR, DAY)
+
+        assert all(bucket.bucket.timestamp() % DAY.total_seconds() == 0 for bucket in buckets)
+        assert buckets == sorted(buckets, key=lambda bucket: bucket.bucket)
+        waits = [bucket for bucket in buckets if bucket.wait_p50_seconds is not None]
+        runs = [bucket for bucket in buckets if bucket.run_p95_seconds is not None]
+        assert len(waits) in {1, 2}  # two at midnight
+        assert len(runs) == 1
+        for bucket in waits:
+            assert 0 <= (bucket.wait_p50_seconds or 0) <= (bucket.wait_p95_seconds or 0)
+        assert 0 <= (runs[0].run_p50_seconds or 0) <= (runs[0].run_p95_seconds or 0)
+        assert await reports.latency_timeseries(timedelta(0), DAY) == []
+
+    async def test_failures_are_grouped_by_their_exception(self, reports: Store) -> None:
+        me = worker()
+        ids = await enqueue(reports, *[None] * 4)
+        jobs = {job.id: job for job in await claim(reports, me)}
+        outcomes: list[JOB_STATUS] = ["failed", "exception", "failed", "failed"]
+        for job_id, status in zip(ids, outcomes, strict=True):
+            record = None if job_id == ids[3] else record_of(job_id, f"no {job_id}")
+            await reports.log_jobs([(jobs[job_id], status, record)])
+
+        groups = {group.exception_type: group for group in await reports.failure_groups(HOUR)}
+
+        known = groups[record_of(ids[0], "").exception_type]
+        assert (known.entrypoint, known.count, known.held) == (WORK, 3, [ids[0], ids[2]])
+        assert (known.newest_message, known.newest_job) == (f"no {ids[2]}", ids[2])
+        assert known.first_seen <= known.last_seen
+        assert (groups[None].count, groups[None].held) == (1, [ids[3]])
+        assert [group.held for group in await reports.failure_groups(HOUR, 1)] == [[ids[3]], []]
+        ended_are_old = await reports.failure_groups(timedelta(0))
+        assert sum(group.count for group in ended_are_old) == 3
 
     async def test_throughput_counts_transitions_folded_or_not(self, reports: Store) -> None:
         me = worker()

@@ -296,6 +296,22 @@ class ScheduleTests(RepositoryKit):
         paused = [each.entrypoint for each in await schedules.peek_schedule() if each.paused]
         assert sorted(paused) == ["a", "b", "b"]
 
+    async def test_a_schedule_can_be_made_due_at_once_unless_it_is_paused(
+        self, schedules: Store
+    ) -> None:
+        later, paused = _key("later"), _key("paused")
+        await schedules.insert_schedule({later: HOUR, paused: HOUR})
+        await schedules.pause_schedule(set(), {paused.entrypoint})
+        before = {each.entrypoint: each for each in await schedules.peek_schedule()}
+
+        await schedules.run_schedule_now({before[later.entrypoint].id}, {paused.entrypoint})
+
+        after = {each.entrypoint: each for each in await schedules.peek_schedule()}
+        assert after[later.entrypoint].next_run <= await schedules.database_time()
+        assert after[paused.entrypoint] == before[paused.entrypoint]
+        due = after[later.entrypoint]
+        assert len(await schedules.start_schedules([_step(due)], stale_after=HOUR)) == 1
+
     async def test_the_time_of_the_database_goes_on(self, schedules: Store) -> None:
         before = await schedules.database_time()
         assert before.utcoffset() is not None

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from pgqueuer.adapters.inmemory.queries.backlog import Row
+from pgqueuer.adapters.inmemory.queries.history import as_logs
 from pgqueuer.adapters.inmemory.queries.schedules import Schedules
 from pgqueuer.adapters.inmemory.queries.table import job_of
-from pgqueuer.domain.models import ActiveWorker, Job, QueueAgeStats, StaleJob, TableInfo, utc_now
+from pgqueuer.domain.models import (
+    ActiveWorker,
+    FailureGroup,
+    Job,
+    QueueAgeStats,
+    StaleJob,
+    TableInfo,
+    TracebackRecord,
+    utc_now,
+)
 from pgqueuer.domain.types import JOB_STATUS, JobId, QueueEntrypoint, QueueManagerId
 
 
@@ -41,6 +53,36 @@ class Insights(Schedules):
             for owner, rows in sorted(held.items(), key=lambda item: (-len(item[1]), item[0]))
         ]
 
+    async def failure_groups(self, last: timedelta, limit: int = 1000) -> list[FailureGroup]:
+        """Held jobs, and those that an exception ended in the window, by exception."""
+        since = utc_now() - last
+        groups: defaultdict[tuple[QueueEntrypoint, str | None], list[_Failure]] = defaultdict(list)
+        for failure in [*self._held(limit), *self._ended(since, limit)]:
+            groups[failure.entrypoint, failure.exception_type].append(failure)
+        found = [_failure_group(*key, failures) for key, failures in groups.items()]
+        return sorted(found, key=lambda group: group.last_seen, reverse=True)
+
+    def _held(self, limit: int) -> list[_Failure]:
+        held = [row for row in reversed(self._table.rows.values()) if row.status == "failed"]
+        return [self._held_failure(row) for row in held[:limit]]
+
+    def _held_failure(self, row: Row) -> _Failure:
+        logs = as_logs(entry for entry in self._history.of_job(row.id) if entry.traceback)
+        last = logs[-1] if logs else None
+        reason = last.traceback if last else None
+        return _Failure(row.id, row.entrypoint, last.created if last else row.updated, reason, True)
+
+    def _ended(self, since: datetime, limit: int) -> list[_Failure]:
+        ended = [
+            entry
+            for entry in reversed(self._history.entries)
+            if entry.status == "exception" and entry.created >= since
+        ]
+        return [
+            _Failure(log.job_id, log.entrypoint, log.created, log.traceback, False)
+            for log in as_logs(ended[:limit])
+        ]
+
     async def stale_jobs(self, threshold: timedelta, limit: int = 100) -> list[StaleJob]:
         """Picked jobs without a heartbeat for `threshold`, the oldest heartbeat first."""
         now = utc_now()
@@ -60,13 +102,16 @@ class Insights(Schedules):
         offset: int = 0,
         statuses: list[JOB_STATUS] | None = None,
         entrypoints: list[str] | None = None,
+        *,
+        search: str | None = None,
     ) -> list[Job]:
-        """A page of the queue, newest first; None stands for any status or entrypoint."""
+        """A page of the queue, newest first; None stands for any."""
         found = [
             row
             for row in reversed(self._table.rows.values())
             if (statuses is None or row.status in statuses)
             and (entrypoints is None or row.entrypoint in entrypoints)
+            and (search is None or _has_text(row, search))
         ]
         return [job_of(row) for row in found[offset : offset + limit]]
 
@@ -89,6 +134,43 @@ class Insights(Schedules):
             )
             for name, rows in sorted(sizes.items())
         ]
+
+
+class _Failure(NamedTuple):
+    job_id: JobId
+    entrypoint: QueueEntrypoint
+    created: datetime
+    reason: TracebackRecord | None
+    is_held: bool
+
+    @property
+    def exception_type(self) -> str | None:
+        return None if self.reason is None else self.reason.exception_type
+
+
+def _failure_group(
+    entrypoint: QueueEntrypoint, exception_type: str | None, failures: list[_Failure]
+) -> FailureGroup:
+    newest = max(failures, key=lambda failure: failure.created)
+    return FailureGroup(
+        entrypoint=entrypoint,
+        exception_type=exception_type,
+        newest_message=newest.reason.exception_message if newest.reason else None,
+        newest_job=newest.job_id,
+        count=len(failures),
+        first_seen=min(failure.created for failure in failures),
+        last_seen=newest.created,
+        held=sorted(failure.job_id for failure in failures if failure.is_held),
+    )
+
+
+def _has_text(row: Row, text: str) -> bool:
+    return (
+        str(row.id) == text
+        or text.lower() in row.entrypoint.lower()
+        or text.lower() in json.dumps(row.headers, ensure_ascii=False).lower()
+        or text.encode() in (row.payload or b"")
+    )
 
 
 def _age(entrypoint: QueueEntrypoint, rows: list[Row], now: datetime) -> QueueAgeStats:

@@ -115,6 +115,16 @@ class Schedules(InMemoryBase):
                 schedule.paused = paused
                 schedule.updated = utc_now()
 
+    async def run_schedule_now(
+        self, ids: set[ScheduleId], entrypoints: set[CronEntrypoint]
+    ) -> None:
+        """Make these schedules due at once, unless they are paused."""
+        now = utc_now()
+        for schedule in self._schedules.rows.values():
+            chosen = schedule.id in ids or schedule.entrypoint in entrypoints
+            if chosen and not schedule.paused and schedule.next_run > now:
+                schedule.next_run = schedule.updated = now
+
     async def delete_schedule(self, ids: set[ScheduleId], entrypoints: set[CronEntrypoint]) -> None:
         """Remove the schedules with these ids and those of these entrypoints."""
         self._schedules.rows = {

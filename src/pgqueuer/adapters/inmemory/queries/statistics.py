@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from pgqueuer.adapters.inmemory.queries.base import InMemoryBase
@@ -14,6 +14,7 @@ from pgqueuer.domain.models import (
     JobDurationStats,
     JobEnds,
     JobStatusRow,
+    LatencyBucket,
     Log,
     LogStatistics,
     ThroughputBucket,
@@ -127,6 +128,32 @@ class Statistics(InMemoryBase):
             for entrypoint, seconds in sorted(runs.items())
         ]
 
+    async def latency_timeseries(self, last: timedelta, step: timedelta) -> list[LatencyBucket]:
+        """How long jobs waited and ran, by steps of the clock."""
+        spans: defaultdict[datetime, tuple[list[float], list[float]]] = defaultdict(
+            lambda: ([], [])
+        )
+        since = utc_now() - last
+        for steps in self._history.jobs():
+            recent = [entry for entry in steps if entry.created >= since]
+            for before, entry in pairwise(recent):
+                waited = before.status == "queued" and entry.status == "picked"
+                ran = before.status == "picked" and entry.status in _OUTCOMES
+                if waited or ran:
+                    begin = entry.created - (entry.created - _EPOCH) % step
+                    seconds = (entry.created - before.created).total_seconds()
+                    spans[begin][ran].append(max(0.0, seconds))
+        return [
+            LatencyBucket(
+                bucket=begin,
+                wait_p50_seconds=percentile_cont(waits, 0.5) if waits else None,
+                wait_p95_seconds=percentile_cont(waits, 0.95) if waits else None,
+                run_p50_seconds=percentile_cont(runs, 0.5) if runs else None,
+                run_p95_seconds=percentile_cont(runs, 0.95) if runs else None,
+            )
+            for begin, (waits, runs) in sorted(spans.items())
+        ]
+
     async def clear_statistics_log(self, entrypoint: str | list[str] | None = None) -> None:
         """Forget the statistics of these entrypoints, or all."""
         for key in list(self._history.counts):
@@ -138,6 +165,7 @@ class Statistics(InMemoryBase):
         self._history.forget(lambda name: _concerns(name, entrypoint))
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OUTCOMES: frozenset[JOB_STATUS] = frozenset({"successful", "exception", "canceled", "failed"})
 
 
