@@ -1,0 +1,154 @@
+// Keeps an open page up to date, and sends its forms without leaving it.
+"use strict";
+
+const live = document.getElementById("live");
+const connection = document.getElementById("connection");
+const notice = document.getElementById("notice");
+const SHORTEST_PAUSE = 1000;
+
+let fetching = false;
+let again = false;
+let newest = 0;
+
+function say(text, bad) {
+  notice.textContent = text;
+  notice.classList.toggle("bad", bad);
+  notice.hidden = false;
+}
+
+function tell(reachable) {
+  connection.textContent = reachable ? "Live" : "Not reachable, trying again";
+  connection.classList.toggle("lost", !reachable);
+}
+
+// What a visitor has done to the page and a new copy of it does not know.
+function remember() {
+  const focused = document.activeElement;
+  return {
+    focus: live.contains(focused) ? pathTo(focused) : null,
+    text: typeof focused.value === "string" && focused.type !== "checkbox" ? focused.value : null,
+    checked: [...live.querySelectorAll("input:checked")].map((box) => box.name + box.value),
+    open: [...live.querySelectorAll("details[open]")].map((each) => each.id),
+    scrolled: [...live.querySelectorAll(".scroll, pre")].map((each) => [each.scrollLeft, each.scrollTop]),
+  };
+}
+
+function restore(state) {
+  for (const box of live.querySelectorAll("input[type=checkbox]")) {
+    box.checked = state.checked.includes(box.name + box.value);
+  }
+  for (const each of live.querySelectorAll("details")) {
+    each.open = state.open.includes(each.id);
+  }
+  live.querySelectorAll(".scroll, pre").forEach((each, index) => {
+    [each.scrollLeft, each.scrollTop] = state.scrolled[index] || [0, 0];
+  });
+  const focused = state.focus && live.querySelector(state.focus);
+  if (focused) {
+    if (state.text !== null) focused.value = state.text;
+    focused.focus({ preventScroll: true });
+  }
+}
+
+function pathTo(element) {
+  if (element.id) return "#" + CSS.escape(element.id);
+  if (element.name && element.value) {
+    return `[name="${CSS.escape(element.name)}"][value="${CSS.escape(element.value)}"]`;
+  }
+  if (element.href) return `a[href="${CSS.escape(element.getAttribute("href"))}"]`;
+  return null;
+}
+
+// While a visitor types or chooses, the page stays as it is.
+function isBusy() {
+  const focused = document.activeElement;
+  return live.contains(focused) && (focused.matches("select") || focused.matches("input:not([type=checkbox])"));
+}
+
+async function refresh() {
+  if (fetching) {
+    again = true;
+    return;
+  }
+  if (document.hidden || isBusy()) return;
+  fetching = true;
+  try {
+    const answer = await fetch(live.dataset.part, { headers: { Accept: "text/html" } });
+    tell(answer.ok);
+    if (answer.ok) {
+      const html = await answer.text();
+      if (!isBusy()) {
+        const state = remember();
+        live.innerHTML = html;
+        restore(state);
+      }
+    }
+  } catch {
+    tell(false);
+  } finally {
+    newest = Date.now();
+    fetching = false;
+    if (again) {
+      again = false;
+      soon();
+    }
+  }
+}
+
+let planned = null;
+function soon() {
+  if (planned === null) {
+    const pause = Math.max(0, newest + SHORTEST_PAUSE - Date.now());
+    planned = setTimeout(() => {
+      planned = null;
+      refresh();
+    }, pause);
+  }
+}
+
+async function send(form, submitter) {
+  if (form.dataset.confirm && !window.confirm(form.dataset.confirm)) return;
+  const body = new URLSearchParams(new FormData(form, submitter));
+  if (submitter) submitter.disabled = true;
+  try {
+    const answer = await fetch(form.getAttribute("action"), { method: "POST", body });
+    if (answer.ok) {
+      say(form.dataset.done, false);
+      document.getElementById("main").focus({ preventScroll: true });
+      await refresh();
+    } else {
+      say((await answer.text()) || `The server answered ${answer.status}`, true);
+    }
+  } catch {
+    say("The server can not be reached; nothing is known to be done.", true);
+  } finally {
+    if (submitter) submitter.disabled = false;
+  }
+}
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("form[data-action]")) return;
+  event.preventDefault();
+  send(event.target, event.submitter);
+});
+
+document.addEventListener("change", (event) => {
+  const name = event.target.dataset && event.target.dataset.all;
+  if (!name) return;
+  for (const box of event.target.form.querySelectorAll(`input[name="${CSS.escape(name)}"]`)) {
+    box.checked = event.target.checked;
+  }
+});
+
+if (live) {
+  const every = Number(live.dataset.every);
+  if (every) {
+    tell(true);
+    setInterval(refresh, every * 1000);
+    document.addEventListener("visibilitychange", refresh);
+    const events = document.body.dataset.events;
+    if (events) {
+      new EventSource(events).addEventListener("queue-change", soon);
+    }
+  }
+}
