@@ -15,7 +15,7 @@ from pathlib import Path
 
 import asyncpg
 import uvicorn
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, FloatRect, ViewportSize, async_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -34,8 +34,9 @@ PAGES = {
     "schedules": "/schedules",
     "system": "/system",
 }
-DESK = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
+DESK = ViewportSize(width=1280, height=900)
+PHONE = ViewportSize(width=390, height=844)
+HIGHEST = 1400
 
 
 @asynccontextmanager
@@ -59,22 +60,20 @@ async def picture(
     url: str,
     path: Path,
     *,
-    size: dict[str, int] | None = None,
+    size: ViewportSize = DESK,
     dark: bool = False,
 ) -> None:
     """Save the page at `url`, as high as it is, up to a limit."""
-    page = await browser.new_page(
-        viewport=size or DESK, color_scheme="dark" if dark else "light", device_scale_factor=1
-    )
-    await page.goto(url, wait_until="load")
+    page = await browser.new_page(viewport=size, color_scheme="dark" if dark else "light")
+    answer = await page.goto(url)
+    if answer is None or not answer.ok:
+        raise RuntimeError(f"{url} is not well: {answer and await answer.text()}")
     height = await page.evaluate("document.documentElement.scrollHeight")
-    await page.screenshot(
-        path=path,
-        clip={"x": 0, "y": 0, "width": (size or DESK)["width"], "height": min(height, 1400)},
-        full_page=True,
-    )
+    shown = FloatRect(x=0, y=0, width=size["width"], height=min(height, HIGHEST))
+    await page.screenshot(path=path, clip=shown, full_page=True)
     await page.close()
-    print(path)
+    sys.stdout.write(f"{path}
+")
 
 
 async def main(folder: Path) -> None:

@@ -25,7 +25,9 @@ WITH run AS (
         interval '1 second' * (0.02 + random() * random() * 2) AS waited,
         interval '1 second' * (0.05 + random() * random() * random() * 6) AS ran,
         random() AS luck
-    FROM generate_series(now() - $1::interval, now() - interval '10 seconds', $2::interval) AS moment,
+    FROM
+        generate_series(now() - $1::interval, now() - interval '10 seconds', $2::interval)
+        AS moment,
         generate_series(1, 1 + (3 * abs(sin(extract(epoch FROM moment) / 900)))::int)
 )
 INSERT INTO pgqueuer_log (created, job_id, status, priority, entrypoint, traceback)

@@ -18,7 +18,7 @@ class Urls:
     def __init__(self, request: Request) -> None:
         self._request = request
 
-    def __call__(self, page: str, **values: object) -> str:
+    def __call__(self, page: str, /, **values: object) -> str:
         """The path of a page; what is no parameter of its path goes into the query."""
         route_values = {key: values.pop(key) for key in IN_PATHS if key in values}
         router = self._request.scope["router"]
