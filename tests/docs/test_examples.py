@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 import asyncpg
+import httpx
 import psycopg
 import pytest
 from fastapi import FastAPI
@@ -474,3 +475,14 @@ def test_every_example_is_run_by_a_test(path: Path) -> None:
     typed = {"app.py", "producer.py"}  # by the reader of test_quickstart.py
     tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("*.py"))
     assert path.name in typed or called in tests
+
+
+async def test_web_page(queue_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGQUEUER_DSN", queue_dsn)
+    app = example("web_page").app
+
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as client,
+    ):
+        assert (await client.get("/queue/jobs")).status_code == 200

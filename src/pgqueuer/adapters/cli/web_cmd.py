@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
+from pgqueuer.adapters.cli.cli import asyncio_run
 from pgqueuer.adapters.cli.connection import open_queries
 from pgqueuer.adapters.cli.failures import UserError
 from pgqueuer.adapters.cli.options import AppConfig
@@ -42,23 +44,38 @@ def web(ctx: click.Context, host: str, port: int) -> None:
     PGQUEUER_WEB_USER and PGQUEUER_WEB_PASSWORD protect it.
     """
     try:
-        import uvicorn  # noqa: PLC0415
-
         from pgqueuer.adapters.web.app import create_web_app, web_app_over  # noqa: PLC0415
+        from pgqueuer.adapters.web.serving import PageServer  # noqa: PLC0415
     except ImportError as error:
         raise click.UsageError(
             "The web page needs more packages. Install them with: pip install 'pgqueuer[web]'", ctx
         ) from error
     config = AppConfig.of(ctx)
+    asyncio_run(_connect_once(config))
     application: FastAPI
     if config.driver is None and config.factory is None:
         application = create_web_app()
     else:
         application = web_app_over(partial(open_queries, config))
-    level = (config.log_level or "INFO").lower()
-    server = uvicorn.Server(
-        uvicorn.Config(application, host=host, port=port, log_level=level, access_log=False)
-    )
-    server.run()
-    if not server.started:
-        raise UserError(f"The web page could not be served on {host}:{port}; the log says why.")
+    with _listening(host, port) as listener:
+        click.echo(f"The web page is at {_url(host, listener)}")
+        PageServer(application, level=config.log_level or "WARNING").run(sockets=[listener])
+
+
+async def _connect_once(config: AppConfig) -> None:
+    """What is wrong with the connection is told in a line, before anything is served."""
+    async with open_queries(config):
+        pass
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise UserError(f"Can not listen on {host}:{port}: {error.strerror or error}.") from error
+
+
+def _url(host: str, listener: socket.socket) -> str:
+    name = f"[{host}]" if listener.family == socket.AF_INET6 else host
+    return f"http://{name}:{listener.getsockname()[1]}/"

@@ -14,7 +14,6 @@ from pgqueuer.core.cache import TTLCache
 from pgqueuer.core.insights import InsightsService, QueueManagementService
 from pgqueuer.domain.models import (
     EntrypointStat,
-    FailureGroup,
     LatencyBucket,
     OverviewSnapshot,
     ThroughputBucket,
@@ -50,7 +49,6 @@ class Reports:
         self._overview = _by_window(self.insights.overview)
         self._entrypoints = _by_window(self.insights.entrypoint_stats)
         self._throughput = _by_window(self.insights.throughput_timeseries)
-        self._failures = _by_window(self.insights.failure_groups)
         self._latency = {
             window: TTLCache(KEPT_PER_HOUR * hours, self._latency_of(window))
             for window, hours in HOURS.items()
@@ -71,10 +69,6 @@ class Reports:
     async def latency(self, window: Window) -> list[LatencyBucket]:
         """Waits and run times by steps."""
         return await self._latency[window]()
-
-    async def failures(self, window: Window) -> list[FailureGroup]:
-        """Failures by exception."""
-        return await self._failures[window]()
 
     def _latency_of(self, window: Window) -> Callable[[], Awaitable[list[LatencyBucket]]]:
         return lambda: self.insights.latency(step_of(window), length_of(window))

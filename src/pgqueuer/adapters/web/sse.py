@@ -26,11 +26,13 @@ class Broadcaster:
     """Passes changes on to every open page, at most four times a second.
 
     A page that does not keep up misses changes, not its connection: the next one tells it as much.
+    `closed` says that every stream has to end.
     """
 
     def __init__(self, *, debounce: float = DEBOUNCE_SECONDS) -> None:
         self._debounce = debounce
         self._subscribers: set[asyncio.Queue[None]] = set()
+        self.closed = False
         self._pending: asyncio.TimerHandle | None = None
 
     def publish(self) -> None:
@@ -44,6 +46,11 @@ class Broadcaster:
         for queue in self._subscribers:
             if not queue.full():
                 queue.put_nowait(None)
+
+    def close(self) -> None:
+        """End every stream; a server waits for them before it stops."""
+        self.closed = True
+        self._tell()
 
     @contextmanager
     def subscription(self) -> Iterator[asyncio.Queue[None]]:
@@ -80,7 +87,7 @@ async def event_stream(
     """The text of an event stream, until the page is closed."""
     with broadcaster.subscription() as changes:
         yield FIRST
-        while True:
+        while not broadcaster.closed:
             try:
                 async with asyncio.timeout(keepalive):
                     await changes.get()

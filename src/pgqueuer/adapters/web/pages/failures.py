@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Response
 from pgqueuer.adapters.web.pages.jobs import requeue
 from pgqueuer.adapters.web.pages.live import Gathered, add_live_page
 from pgqueuer.adapters.web.pages.writing import Form, read_form, refuse, writes
-from pgqueuer.adapters.web.reports import Reports, Window, reports_of
+from pgqueuer.adapters.web.reports import Reports, Window, length_of, reports_of
 from pgqueuer.adapters.web.urls import PREFIX
 from pgqueuer.domain.types import JobId
 
@@ -24,7 +24,7 @@ async def gather(
     return {
         "title": "Failures",
         "window": window,
-        "groups": await reports.failures(window),
+        "groups": await reports.insights.failure_groups(length_of(window), GROUPED),
         "grouped": GROUPED,
         "held": await reports.insights.failed_jobs(SHOWN),
         "exceptions": await reports.insights.exception_logs(SHOWN),
