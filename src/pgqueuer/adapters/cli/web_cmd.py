@@ -12,6 +12,7 @@ from pgqueuer.adapters.cli.cli import asyncio_run
 from pgqueuer.adapters.cli.connection import open_queries
 from pgqueuer.adapters.cli.failures import UserError
 from pgqueuer.adapters.cli.options import AppConfig
+from pgqueuer.adapters.cli.run_log import start_log
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -50,6 +51,7 @@ def web(ctx: click.Context, host: str, port: int) -> None:
         raise click.UsageError(
             "The web page needs more packages. Install them with: pip install 'pgqueuer[web]'", ctx
         ) from error
+    start_log(ctx, None, None)
     config = AppConfig.of(ctx)
     asyncio_run(_connect_once(config))
     application: FastAPI
@@ -59,7 +61,7 @@ def web(ctx: click.Context, host: str, port: int) -> None:
         application = web_app_over(partial(open_queries, config))
     with _listening(host, port) as listener:
         click.echo(f"The web page is at {_url(host, listener)}")
-        PageServer(application, level=config.log_level or "WARNING").run(sockets=[listener])
+        PageServer(application, level="WARNING").run(sockets=[listener])
 
 
 async def _connect_once(config: AppConfig) -> None:
