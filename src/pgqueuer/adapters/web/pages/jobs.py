@@ -22,6 +22,7 @@ PAGE_SIZE: Final = 50
 HISTORY: Final = 500
 LIVE_SECONDS: Final = 5
 LISTED: Final[tuple[JOB_STATUS, ...]] = ("queued", "picked", "failed")
+UNFINISHED: Final[tuple[JOB_STATUS, ...]] = ("queued", "picked")
 MOST_JOBS: Final = 2**63 - 1
 
 
@@ -33,11 +34,11 @@ async def gather(
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Gathered:
     """A page of the jobs that fit; without a status those that are queued or picked."""
-    chosen = [each for each in LISTED if each == status]
+    chosen: list[JOB_STATUS] = [each for each in LISTED if each == status]
     jobs = await reports.insights.browse_queue(
         PAGE_SIZE + 1,
         (page - 1) * PAGE_SIZE,
-        chosen or ["queued", "picked"],
+        chosen or list(UNFINISHED),
         [entrypoint] if entrypoint else None,
         search=search.strip() or None if search else None,
     )
