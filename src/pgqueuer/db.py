@@ -10,6 +10,7 @@ from pgqueuer.ports.driver import Driver, SyncDriver
 
 if TYPE_CHECKING:
     from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver, AsyncpgPoolDriver
+    from pgqueuer.adapters.drivers.base import PostgresDriver
     from pgqueuer.adapters.drivers.psycopg import PsycopgDriver, SyncPsycopgDriver
     from pgqueuer.adapters.sqlalchemy import SqlAlchemyDriver, SyncSqlAlchemyDriver
 
@@ -17,6 +18,7 @@ __all__ = [
     "AsyncpgDriver",
     "AsyncpgPoolDriver",
     "Driver",
+    "PostgresDriver",
     "PsycopgDriver",
     "SqlAlchemyDriver",
     "SyncDriver",
@@ -28,6 +30,7 @@ _HOMES = MappingProxyType(
     {
         "AsyncpgDriver": "pgqueuer.adapters.drivers.asyncpg",
         "AsyncpgPoolDriver": "pgqueuer.adapters.drivers.asyncpg",
+        "PostgresDriver": "pgqueuer.adapters.drivers.base",
         "PsycopgDriver": "pgqueuer.adapters.drivers.psycopg",
         "SqlAlchemyDriver": "pgqueuer.adapters.sqlalchemy",
         "SyncPsycopgDriver": "pgqueuer.adapters.drivers.psycopg",

@@ -23,6 +23,8 @@ from pgqueuer.core.executors import (
     EntrypointExecutor,
     ScheduleExecutor,
 )
+from pgqueuer.metrics.worker_opentelemetry import record_metrics
+from pgqueuer.metrics.worker_prometheus import serve_metrics
 from pgqueuer.models import Job
 from pgqueuer.plugins import ServiceContext
 from pgqueuer.ports.tracing import TracingProtocol
@@ -106,6 +108,19 @@ class TestService(ServiceConformance):
                 await asyncio.wait([task])
 
         return service
+
+
+class TestPrometheus(ServiceConformance):
+    @pytest.fixture
+    def service(self, monkeypatch: pytest.MonkeyPatch) -> Service:
+        monkeypatch.setenv("PGQUEUER_METRICS_PORT", "0")
+        return serve_metrics
+
+
+class TestOpenTelemetryMetrics(ServiceConformance):
+    @pytest.fixture
+    def service(self) -> Service:
+        return record_metrics
 
 
 class TestCommand(CommandConformance):

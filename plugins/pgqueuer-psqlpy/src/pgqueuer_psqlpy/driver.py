@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from psqlpy import ConnectionPool
 
-from pgqueuer.adapters.drivers.base import PostgresDriver
 from pgqueuer.core.backoff import Backoff
 from pgqueuer.core.tm import cancel_and_wait
+from pgqueuer.db import PostgresDriver
 from pgqueuer_psqlpy.session import Session
 
 logger: Final = logging.getLogger(__name__)
