@@ -196,8 +196,9 @@ async def _first_failure_ends_all(tasks: list[asyncio.Task[None]]) -> None:
         failures = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
         for secondary in failures[1:]:
             logger.error("The other manager failed while it was stopped", exc_info=secondary)
-    if failures:
-        raise failures[0]
+        if failures:
+            # Also where the wait was canceled, as it may name jobs whose outcome is not written.
+            raise failures[0]
 
 
 def _queries_over(connection: Driver) -> RepositoryPort:

@@ -40,7 +40,7 @@ async def announce(manager: Manager, options: RunOptions, services: Iterable[str
     if isinstance(queue, QueueManager):
         about |= _queue(queue, options)
     logger.info(
-        "%s",
+        "Starting: %s",
         "; ".join(f"{name} {_shown(value)}" for name, value in about.items()),
         extra=about,
     )

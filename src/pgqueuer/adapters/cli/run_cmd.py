@@ -11,6 +11,7 @@ import click
 
 from pgqueuer.adapters.cli.cli import asyncio_run
 from pgqueuer.adapters.cli.factories import FactoryReferenceError, load_factory
+from pgqueuer.adapters.cli.last_resort import LastResort
 from pgqueuer.adapters.cli.options import LOG_LEVELS, Seconds
 from pgqueuer.adapters.cli.run_log import LOG_FORMATS, failures_logged, start_log
 from pgqueuer.core.ranges import MAX_DURATION, MIN_HEARTBEAT_TIMEOUT
@@ -89,6 +90,21 @@ LONGEST = MAX_DURATION.total_seconds()
     show_envvar=True,
     help="The address that it listens on. [default: 127.0.0.1]",
 )
+@click.option(
+    "--health-port",
+    type=click.IntRange(1, 65535),
+    envvar="PGQUEUER_HEALTH_PORT",
+    show_envvar=True,
+    help="Answer probes at /livez and /readyz of this port. [default: none]",
+)
+@click.option(
+    "--health-host",
+    default="127.0.0.1",
+    show_default=True,
+    envvar="PGQUEUER_HEALTH_HOST",
+    show_envvar=True,
+    help="The address that it listens on.",
+)
 @click.option("--restart-on-failure", is_flag=True, help="Start again after an error.")
 @click.option(
     "--restart-delay",
@@ -119,6 +135,7 @@ def run(
     factory: str,
     args: tuple[str, ...],
     mode: str,
+    heartbeat_timeout: timedelta,
     restart_on_failure: bool,
     restart_delay: float,
     log_level: str | None,
@@ -148,20 +165,20 @@ def run(
     manager_factory = load(ctx, factory, args)
     from pgqueuer.adapters.cli import supervisor  # noqa: PLC0415 - after cheap mistakes are told
 
+    last_resort = LastResort(heartbeat_timeout)
     with failures_logged(log_format):
-        asyncio_run(
-            supervisor.run(
-                manager_factory,
-                mode=QueueExecutionMode(mode),
-                restart_on_failure=restart_on_failure,
-                restart_delay=timedelta(seconds=restart_delay if restart_on_failure else 0),
-                tracers=tracers or None,
-                service_options=_given(
-                    {"metrics-port": metrics_port, "metrics-host": metrics_host}
-                ),
-                **options,
-            )
+        worker = supervisor.run(
+            manager_factory,
+            mode=QueueExecutionMode(mode),
+            heartbeat_timeout=heartbeat_timeout,
+            restart_on_failure=restart_on_failure,
+            restart_delay=timedelta(seconds=restart_delay if restart_on_failure else 0),
+            tracers=tracers or None,
+            service_options=_given({"metrics-port": metrics_port, "metrics-host": metrics_host}),
+            on_abort=last_resort.arm,
+            **options,
         )
+        asyncio_run(last_resort.over(worker))
 
 
 def _given(options: Mapping[str, object]) -> dict[str, str]:

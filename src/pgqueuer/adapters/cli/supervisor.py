@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pgqueuer.adapters.cli.announcement import announce
 from pgqueuer.adapters.cli.factories import load_factory, validate_factory_result
+from pgqueuer.adapters.cli.health import Health
 from pgqueuer.core.applications import PgQueuer
 from pgqueuer.core.logconfig import logger
 from pgqueuer.core.qm import QueueManager
@@ -70,6 +71,9 @@ async def run(
     tracers: Sequence[str] | None = None,
     services: Sequence[str] = (),
     service_options: Mapping[str, str] | None = None,
+    health_port: int | None = None,
+    health_host: str = "127.0.0.1",
+    on_abort: Callable[[], None] | None = None,
 ) -> None:
     """Run the manager that `factory` yields, as `pgq run` does.
 
@@ -79,7 +83,8 @@ async def run(
     no bound), or at a second signal, goes back to the queue. With `restart_on_failure` an error
     is logged and the factory called again after `restart_delay`; a negative one is a ValueError.
     The tracers of these names (None: those in PGQUEUER_TRACERS) become that of the process first.
-    The services of these names run beside each manager, with `service_options`.
+    The services of these names run beside each manager, with `service_options`. With `health_port`
+    probes are answered there all the while. `on_abort` is called when a stop waits no longer.
     """
     use_tracers(tracers_of(os.environ) if tracers is None else tracers)
     await runit(
@@ -96,6 +101,8 @@ async def run(
         handle_signals=shutdown is None,
         shutdown_timeout=shutdown_timeout,
         services=Services(resolve_services(services), service_options or {}),
+        health=None if health_port is None else Health(health_host, health_port),
+        on_abort=on_abort,
     )
 
 
@@ -113,6 +120,8 @@ async def runit(
     handle_signals: bool = True,
     shutdown_timeout: timedelta | None = None,
     services: Services | None = None,
+    health: Health | None = None,
+    on_abort: Callable[[], None] | None = None,
 ) -> None:
     """Run managers of `factory` one after the other until one ends well or `shutdown` is set.
 
@@ -131,12 +140,17 @@ async def runit(
         shutdown_on_listener_failure=shutdown_on_listener_failure,
         heartbeat_timeout=heartbeat_timeout,
     )
-    stop = _Stop(shutdown)
+    stop = _Stop(shutdown, on_abort)
     delay = restart_delay if restart_on_failure else None
     services = services or Services()
-    work = partial(_run_with, options, services)
+    health = health or Health()
+    work = partial(_run_with, options, services, health)
     with _signals(stop) if handle_signals else nullcontext():
-        async with _background(stop.enforce(shutdown_timeout)):
+        async with (
+            _background(stop.enforce(shutdown_timeout)),
+            _background(stop.tell_abort()),
+            health.served(shutdown, heartbeat_timeout),
+        ):
             await _run_until_done(factory, stop, work, services, delay)
 
 
@@ -163,8 +177,9 @@ async def _run_once(factory: ManagerFactory, stop: _Stop, work: _Work, services:
     shutdown = asyncio.Event()
     async with AsyncExitStack() as stack:
         context = validate_factory_result(factory())
-        entered = await stop.cut_short(stack.enter_async_context(context))
-        if entered is None and stop.abort.is_set():
+        # Nothing runs yet that a stop would have to wait for.
+        entered = await stop.cut_short(stack.enter_async_context(context), stop.shutdown)
+        if entered is None and stop.shutdown.is_set():
             return
         manager = setup_shutdown_handlers(entered, shutdown)
         logger.info("Plugins: %s", ", ".join(map(str, plugins_in_use())) or "none")
@@ -222,8 +237,15 @@ async def run_manager(
     )
 
 
-async def _run_with(options: RunOptions, services: Services, manager: Manager) -> None:
+async def _run_with(
+    options: RunOptions, services: Services, health: Health, manager: Manager
+) -> None:
     await announce(manager, options, services.factories)
+    with health.following(manager):
+        await _run_manager(options, manager)
+
+
+async def _run_manager(options: RunOptions, manager: Manager) -> None:
     await run_manager(
         manager,
         dequeue_timeout=options.dequeue_timeout,
@@ -269,9 +291,10 @@ class Services:
 class _Stop:
     """A stop in two steps: `shutdown` asks for a drain, `abort` ends what still runs."""
 
-    def __init__(self, shutdown: asyncio.Event) -> None:
+    def __init__(self, shutdown: asyncio.Event, on_abort: Callable[[], None] | None = None) -> None:
         self.shutdown = shutdown
         self.abort = asyncio.Event()
+        self._on_abort = on_abort
 
     async def enforce(self, timeout: timedelta | None) -> None:
         """Take the second step `timeout` after the first."""
@@ -281,23 +304,32 @@ class _Stop:
         await await_shutdown_or_timeout(self.abort, timeout)
         self.abort.set()
 
-    async def cut_short(self, work: Awaitable[T]) -> T | None:
-        """The result of `work`, or None when `abort` canceled it before there was one.
+    async def tell_abort(self) -> None:
+        """Call what the caller wants to be told of the second step with."""
+        await self.abort.wait()
+        if self._on_abort is not None:
+            self._on_abort()
+
+    async def cut_short(self, work: Awaitable[T], by: asyncio.Event | None = None) -> T | None:
+        """The result of `work`, or None when `by` (`abort`) canceled it before there was one.
 
         A manager that is canceled puts its jobs back to the queue.
         """
         deadline = asyncio.timeout(None)
         try:
-            async with deadline, _background(self._expire(deadline)):
+            async with deadline, _background(self._expire(deadline, by or self.abort)):
                 return await work
         except TimeoutError:
             if not deadline.expired():
                 raise
-        logger.warning("Stopped at once; jobs that were still running go back to the queue")
+        if by is None:
+            logger.warning("Stopped at once; jobs that were still running go back to the queue")
+        else:
+            logger.warning("Stopped before the worker had started")
         return None
 
-    async def _expire(self, deadline: asyncio.Timeout) -> None:
-        await self.abort.wait()
+    async def _expire(self, deadline: asyncio.Timeout, by: asyncio.Event) -> None:
+        await by.wait()
         deadline.reschedule(asyncio.get_running_loop().time())
 
 

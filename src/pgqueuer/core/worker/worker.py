@@ -361,11 +361,14 @@ class Worker:
         """Write every outcome, or say which could not be written."""
         async with Background(self._buffer.drain()) as drain:
             patience = self._options.heartbeat_timeout.total_seconds()
-            while not drain.ended and patience > 0 and not self._closed():
-                await drain.wait(LULL)
-                patience -= LULL
-            if not drain.ended:
-                raise UnwrittenOutcomesError(list(self._held))
+            try:
+                while not drain.ended and patience > 0 and not self._closed():
+                    await drain.wait(LULL)
+                    patience -= LULL
+            finally:
+                # Whoever cancels the wait has to know them too.
+                if not drain.ended:
+                    raise UnwrittenOutcomesError(list(self._held))
         if any(terms.concurrency_limit for terms in self._terms.values()):
             await self._offer_seats()
 
