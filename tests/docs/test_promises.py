@@ -11,6 +11,7 @@ import pytest
 from tests.support.documents import DOCS, ROOT
 
 PAGE = (DOCS / "promises.md").read_text(encoding="utf-8")
+RELIABILITY = (DOCS / "reliability.md").read_text(encoding="utf-8")
 KIT = "src/pgqueuer/testing/_repository/"
 NAMED = re.compile(r"^- `([^`]+)::([^`]+)`$", re.MULTILINE)
 PROMISE = re.compile(r"^### (\d+)\. ", re.MULTILINE)
@@ -22,7 +23,7 @@ def names_in(file: Path) -> set[str]:
     return {node.name for node in ast.walk(tree) if isinstance(node, kinds)}
 
 
-@pytest.mark.parametrize(("file", "name"), NAMED.findall(PAGE))
+@pytest.mark.parametrize(("file", "name"), NAMED.findall(PAGE + RELIABILITY))
 def test_a_named_test_is_there(file: str, name: str) -> None:
     assert name in names_in(ROOT / file.replace("kit/", KIT, 1))
 

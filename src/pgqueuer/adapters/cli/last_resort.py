@@ -60,7 +60,7 @@ class LastResort:
     def _watch(self) -> None:
         ended = self._ended.wait(self._patience)
         threading.Event().wait(GRACE if self._armed else LONG_GRACE)
-        left = 0 if self._loop is None else len(asyncio.all_tasks(self._loop))
+        left = 0 if self._loop is None else _stubborn(self._loop)
         if left or self._armed:
             self._leave(left, failed=self._failed or left > 0 or not ended)
 
@@ -73,3 +73,8 @@ class LastResort:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         os._exit(int(failed))
+
+
+def _stubborn(loop: asyncio.AbstractEventLoop) -> int:
+    """How many tasks were canceled and go on; the others are those that end the loop."""
+    return sum(task.cancelling() > 0 for task in asyncio.all_tasks(loop))
