@@ -13,10 +13,9 @@ from typing import Final, Self
 from pgqueuer.core.culprit import Culprit, find_culprit
 from pgqueuer.core.logconfig import logger
 
-LOOKS_PER_THRESHOLD: Final = 4
-SHORTEST_LOOK: Final = 0.05
+SHORTEST_LOOK: Final = 0.02
 LONGEST_BUSY_LOOK: Final = 0.25
-IDLE_LOOK: Final = 1.0
+LONGEST_IDLE_LOOK: Final = 1.0
 """Seconds between looks at a loop that runs handlers, and at one that does not."""
 
 RAN_AT_ALL: Final = 0.02
@@ -29,7 +28,7 @@ class LoopWatch:
     A loop that does not for `threshold` seconds is logged with who keeps it, and again with the
     total when it turns; then `on_blocked` is called in the loop with the seconds and the
     entrypoints that were seen, the one seen most first. `busy` tells whether handlers run: an
-    idle loop is looked at once a second. A threshold of 0 watches nothing.
+    idle loop is looked at half as often. A threshold of 0 watches nothing.
 
     A process that was stopped as a whole, as on a laptop that sleeps, is no blocked loop.
     """
@@ -80,9 +79,10 @@ class LoopWatch:
             due, worked = time.monotonic() + pause, time.process_time()
 
     def _pause(self) -> float:
-        pause = max(self._threshold / LOOKS_PER_THRESHOLD, SHORTEST_LOOK)
         busy = self._asked is not None or self._busy()
-        return min(pause, LONGEST_BUSY_LOOK) if busy else max(pause, IDLE_LOOK)
+        if busy:
+            return max(min(self._threshold / 4, LONGEST_BUSY_LOOK), SHORTEST_LOOK)
+        return max(min(self._threshold / 2, LONGEST_IDLE_LOOK), SHORTEST_LOOK)
 
     def _forget(self) -> None:
         with self._lock:

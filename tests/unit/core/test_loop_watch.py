@@ -104,7 +104,7 @@ async def test_what_holds_the_interpreter_is_named_afterwards(pgq, notes):
 async def test_a_schedule_that_blocks_is_named(pgq, notes, caplog):
     @pgq.schedule("report", "* * * * * *")
     async def report(schedule: Schedule) -> None:
-        block(1.5)  # also where the idle loop is looked at once a second
+        block(6 * THRESHOLD)
 
     async with working(pgq):
         await until(lambda: bool(notes.blocked))

@@ -49,8 +49,12 @@ class Health:
             yield
             return
         queue = manager.qm if isinstance(manager, PgQueuer) else manager
-        claims = isinstance(queue, QueueManager)
-        if isinstance(queue, QueueManager):
-            queue.observers.append(self._state)
-        with self._state.of(queue.queries, claims=claims):
-            yield
+        observers = queue.observers if isinstance(queue, QueueManager) else None
+        if observers is not None:
+            observers.append(self._state)
+        try:
+            with self._state.of(queue.queries, claims=observers is not None):
+                yield
+        finally:
+            if observers is not None:
+                observers.remove(self._state)

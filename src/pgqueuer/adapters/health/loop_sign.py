@@ -23,21 +23,21 @@ class LoopSign:
         self._lock = threading.Lock()
         self._asked: float | None = None
         self._given = threading.Event()
-        self._lag = 0.0
 
     def ask(self, patience: float) -> float:
-        """Seconds that the loop took for a sign, or has not given one for, after `patience`."""
+        """Seconds until the loop gave a sign, or, after `patience`, those that it gave none for."""
+        begun = time.monotonic()
         with self._lock:
             if self._asked is None:
-                self._asked = time.monotonic()
+                self._asked = begun
                 self._given = threading.Event()
-                self._loop.call_soon_threadsafe(self._turned, self._asked)
+                self._loop.call_soon_threadsafe(self._turned)
             asked, given = self._asked, self._given
-        return self._lag if given.wait(patience) else time.monotonic() - asked
+        since = begun if given.wait(patience) else asked
+        return time.monotonic() - since
 
-    def _turned(self, asked: float) -> None:
+    def _turned(self) -> None:
         self._on_turn()
-        self._lag = time.monotonic() - asked
         with self._lock:
             self._asked = None
             self._given.set()

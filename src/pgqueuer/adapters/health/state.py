@@ -122,6 +122,11 @@ class WorkerState:
         }
         return [reason for reason, holds in found.items() if holds]
 
+    def _listener(self) -> str | None:
+        if not self.working:
+            return None
+        return "hears" if self.listening else "polling"
+
     def details(self) -> dict[str, object]:
         """What there is to know, for people."""
         sign = self.database
@@ -129,7 +134,7 @@ class WorkerState:
             "stopping": self._shutdown.is_set(),
             "working": self.working,
             "claiming": self.claiming,
-            "listener": "hears" if self.listening else "polling",
+            "listener": self._listener(),
             "jobs_held": self.held,
             "database": None
             if sign is None
