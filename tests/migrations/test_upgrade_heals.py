@@ -189,7 +189,7 @@ async def test_an_upgrade_with_nothing_to_do_waits_for_nobody(queue_dsn: str) ->
             "bigint",
         ),
         (
-            "ALTER TABLE pgqueuer_log ALTER status TYPE text",
+            "DROP INDEX pgqueuer_log_status; ALTER TABLE pgqueuer_log ALTER status TYPE text",
             "pgqueuer_log",
             "status",
             "text",

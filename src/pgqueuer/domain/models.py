@@ -149,7 +149,8 @@ class AnyEvent(
     """One of the three events; the event itself is `.root`."""
 
 
-Headers = Annotated[dict[str, object] | None, BeforeValidator(_decode_json)]
+# None beside the validator too, so that no function is called for the many jobs without headers.
+Headers = Annotated[dict[str, object] | None, BeforeValidator(_decode_json)] | None
 
 
 class Job(BaseModel):

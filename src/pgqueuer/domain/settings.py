@@ -169,7 +169,7 @@ _PREFIXED = {
     "schedules_table": "pgqueuer_schedules",
 }
 _QUALIFIED = tuple(QualifiedNames.__dataclass_fields__)
-LONGEST_INDEX_SUFFIX = len("_queue_manager_id_idx")
+LONGEST_INDEX_SUFFIX = len("_picked_heartbeat_idx")
 
 
 def prefixed_default(field: str, prefix: str) -> str:

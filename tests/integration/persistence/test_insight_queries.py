@@ -286,7 +286,8 @@ async def test_every_report_honours_schema_and_prefix(dsn: str, driver: str) -> 
         await queries.update_schedule_heartbeat({schedule.id})
         await queries.set_schedule_queued({schedule.id})
 
-        assert len(await queries.queue_log()) == await queries.unaggregated_log_count() == 5
+        assert len(await queries.queue_log()) == 5
+        assert await queries.unaggregated_log_count() == 2
         assert sum(row.count for row in await queries.log_statistics(None)) == 5
         assert [row.count for row in await queries.queue_size()] == [1]
         assert [row.status for row in await queries.job_status([done.id])] == ["exception"]

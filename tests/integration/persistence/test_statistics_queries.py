@@ -100,7 +100,7 @@ async def test_queue_log_has_every_transition_in_order_with_its_traceback(
     assert [row.status for row in rows] == ["queued", "picked", "exception"]
     assert [row.traceback for row in rows] == [None, None, record]
     assert {row.job_id for row in rows} == {job.id}
-    assert not any(row.aggregated for row in rows)
+    assert [row.aggregated for row in rows] == [False, True, False]
 
 
 async def test_job_status_is_the_newest_of_each_known_job(

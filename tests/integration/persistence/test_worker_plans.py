@@ -26,6 +26,7 @@ CALLS: dict[str, tuple[object, ...]] = {
     "queued_work": (["a", "b"],),
     "eligible_queued_work": (["a", "b"],),
     "next_deferred_eta": (["a", "b"],),
+    "settle_done": (list(range(1, 1001)), ME, "successful"),
     "settle": (
         list(range(1, 1001)),
         [ME] * 1000,

@@ -31,10 +31,10 @@ FINDINGS = {
         "index",
         "pgqueuer_log_created",
     ),
-    "ALTER TYPE pgqueuer_status RENAME VALUE 'failed' TO 'broken'": (
+    "ALTER TYPE pgqueuer_status RENAME VALUE 'successful' TO 'broken'": (
         "missing",
         "enum value",
-        "pgqueuer_status.failed",
+        "pgqueuer_status.successful",
     ),
     "CREATE OR REPLACE FUNCTION fn_pgqueuer_changed() RETURNS trigger LANGUAGE plpgsql "
     "AS 'BEGIN RETURN OLD; END'": ("different", "function", "fn_pgqueuer_changed"),

@@ -160,7 +160,7 @@ def test_other_channels_are_refused(channel: str) -> None:
 
 @pytest.mark.parametrize("table", ["queue_table", "queue_table_log", "statistics_table"])
 def test_a_table_name_leaves_room_for_the_names_of_its_indexes(table: str) -> None:
-    longest = 63 - len("_queue_manager_id_idx")
+    longest = 63 - len("_picked_heartbeat_idx")
     assert len(getattr(DBSettings(**{table: "t" * longest}), table)) == longest
     with pytest.raises(ValidationError, match=f"at most {longest} characters"):
         DBSettings(**{table: "t" * (longest + 1)})

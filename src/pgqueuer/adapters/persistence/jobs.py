@@ -17,6 +17,7 @@ from pgqueuer.domain import events
 from pgqueuer.domain.lifecycle import (
     LEASE_EXPIRED,
     LEASE_EXPIRED_MESSAGE,
+    TERMINAL,
     ClaimRequest,
     EntrypointTerms,
     Outlook,
@@ -86,7 +87,17 @@ class JobQueries(StatementRunner, WorkerCalls):
         if not settlements:
             return []
         settlements = _first_of_each_job(settlements)
-        rows = await self._fetch(
+        alike = _alike(settlements)
+        if alike is not None:
+            ids = [outcome.job_id for outcome in settlements]
+            rows = await self._fetch("settle_done", ids, alike.owner, alike.status)
+        else:
+            rows = await self._settle_each(settlements)
+        lost = cell(rows, "lost")
+        return [JobId(job_id) for job_id in lost] if isinstance(lost, list) else []
+
+    async def _settle_each(self, settlements: Sequence[Settlement]) -> list[dict[str, object]]:
+        return await self._fetch(
             "settle",
             [outcome.job_id for outcome in settlements],
             [outcome.owner for outcome in settlements],
@@ -99,8 +110,6 @@ class JobQueries(StatementRunner, WorkerCalls):
             [int(outcome.status == "queued" and outcome.counts) for outcome in settlements],
             self._changed_message(),
         )
-        lost = cell(rows, "lost")
-        return [JobId(job_id) for job_id in lost] if isinstance(lost, list) else []
 
     def _changed_message(self) -> str:
         """What tells idle workers that there may be something to claim."""
@@ -193,6 +202,21 @@ def _first_of_each_job(settlements: Sequence[Settlement]) -> Sequence[Settlement
     for settlement in settlements:
         first.setdefault(settlement.job_id, settlement)
     return settlements if len(first) == len(settlements) else list(first.values())
+
+
+def _alike(settlements: Sequence[Settlement]) -> Settlement | None:
+    """One for all of them if they differ in nothing but the job, which then leaves the queue."""
+    first = settlements[0]
+    if first.status not in TERMINAL:
+        return None
+    for outcome in settlements:
+        if (
+            outcome.status != first.status
+            or outcome.owner != first.owner
+            or outcome.traceback is not None
+        ):
+            return None
+    return first
 
 
 def _count(value: object) -> int:

@@ -6,6 +6,7 @@ two. The text depends on the settings and the version only, and has no newline a
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -34,7 +35,14 @@ if TYPE_CHECKING:
     from pgqueuer.domain.settings import DBSettings, Durability
 
 _CHANGING_TABLES = ("queue_table", "schedules_table")
-_ONCE_DEFINED_OTHERWISE = ("not_aggregated", "unique_count")
+_ONCE_DEFINED_OTHERWISE = (
+    "not_aggregated",
+    "unique_count",
+    "picked_heartbeat_idx",
+    "created",
+    "status",
+)
+_CAST = re.compile(r"::[\w.\"]+")
 
 
 def script(statements: Iterable[str]) -> str:
@@ -157,7 +165,7 @@ def _drop_if_defined_otherwise(text: SchemaText, item: SchemaObject) -> str:
         "drop_index_unless_defined",
         index=index,
         index_regclass=quote_identifier(index),
-        definition=declared.removeprefix("UNIQUE "),
+        definition=_CAST.sub("", declared.removeprefix("UNIQUE ")),
     )
 
 

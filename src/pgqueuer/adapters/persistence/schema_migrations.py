@@ -16,7 +16,12 @@ from pgqueuer.adapters.persistence.schema_catalog import (
     Catalog,
     declared_catalog,
 )
-from pgqueuer.adapters.persistence.schema_text import RETIRED_INDEX, TABLES
+from pgqueuer.adapters.persistence.schema_text import (
+    RETIRED_INDEX,
+    RETIRED_OWNER_INDEX,
+    RETIRED_UPDATED_INDEX,
+    TABLES,
+)
 from pgqueuer.adapters.persistence.sqltext import quote_identifier
 
 if TYPE_CHECKING:
@@ -91,7 +96,7 @@ def late_migrations() -> tuple[Migration, ...]:
     return (
         Migration(name="0014_statistics_time_in_queue", pending=_requires_time_in_queue),
         Migration(name="0015_schedules_unique", pending=_lacks_unique_schedules),
-        Migration(name="0016_queue_retired_heartbeat_index", pending=_has_retired_index),
+        Migration(name="0016_queue_retired_heartbeat_index", pending=_has_index(RETIRED_INDEX)),
         Migration(
             name="0019_schedule_ticks",
             pending=_lacks_column("schedules_table", "due", "paused_next_run"),
@@ -102,7 +107,13 @@ def late_migrations() -> tuple[Migration, ...]:
 @cache
 def last_migrations() -> tuple[Migration, ...]:
     """What is dropped when nothing uses it any more."""
-    return (Migration(name="0018_retired_statistics_status_type", pending=_has_retired_type),)
+    return (
+        Migration(name="0018_retired_statistics_status_type", pending=_has_retired_type),
+        Migration(
+            name="0020_queue_retired_updated_index", pending=_has_index(RETIRED_UPDATED_INDEX)
+        ),
+        Migration(name="0021_queue_retired_owner_index", pending=_has_index(RETIRED_OWNER_INDEX)),
+    )
 
 
 def has_narrow_id_column(catalog: Catalog, table: str) -> bool:
@@ -149,9 +160,10 @@ def _lacks_unique_schedules(catalog: Catalog) -> bool:
     return schedules is not None and SCHEDULES_UNIQUE not in schedules.constraints
 
 
-def _has_retired_index(catalog: Catalog) -> bool:
-    queue = catalog.tables.get("queue_table")
-    return queue is not None and RETIRED_INDEX in queue.indexes
+def _has_index(suffix: str) -> Callable[[Catalog], bool]:
+    return lambda catalog: (
+        "queue_table" in catalog.tables and suffix in catalog.tables["queue_table"].indexes
+    )
 
 
 def _has_retired_type(catalog: Catalog) -> bool:

@@ -36,6 +36,12 @@ TABLES = ("queue_table", "queue_table_log", "statistics_table", "schedules_table
 RETIRED_INDEX = "heartbeat_id_id1_idx"
 """What follows the queue table's name in the index that upgrades of old releases made."""
 
+RETIRED_UPDATED_INDEX = "updated_id_id1_idx"
+"""The same of the index of picked jobs by their last change, which no query of 1.6 or ours uses."""
+
+RETIRED_OWNER_INDEX = "queue_manager_id_idx"
+"""The same of the index of what a worker holds, which `picked_heartbeat_idx` tells too."""
+
 _KEYWORD = re.compile(r"(?<![:\w]):([a-z]+)\b( ?)")
 _CREATE = re.compile(r"^CREATE ((?:UNLOGGED )?TABLE|(?:UNIQUE )?INDEX) ")
 
@@ -164,6 +170,8 @@ def schema_names(settings: DBSettings) -> dict[str, str]:
     retired = settings.qualify(settings.legacy_statistics_status_type)
     names |= {"retired_type": retired, "retired_type_name": retired.rpartition(".")[2]}
     names["retired_index"] = f"{names['queue_table']}_{RETIRED_INDEX}"
+    names["retired_owner_index"] = f"{names['queue_table']}_{RETIRED_OWNER_INDEX}"
+    names["retired_updated_index"] = f"{names['queue_table']}_{RETIRED_UPDATED_INDEX}"
     qualified = [*settings.qualified.__dataclass_fields__, "retired_type"]
     return names | {f"{field}_schema": names[field].rpartition(".")[0] for field in qualified}
 

@@ -19,11 +19,15 @@ class BatchSizer:
     Handlers that block the event loop delay the start of the jobs claimed with them; then the
     size is halved, so that a worker does not sit on jobs that others could run. A size that the
     user gave is the first and the largest.
+
+    While jobs start promptly (`prompt`), the next claim is sent before they run, so that the
+    database works while the handlers do.
     """
 
     def __init__(self, given: int | None) -> None:
         self._largest = LARGEST_BATCH if given is None else given
         self.size = FIRST_BATCH if given is None else given
+        self.prompt = False
 
     def watch(self, asked: int, claimed: int) -> None:
         """Call right after the tasks of a claim were made: the mark runs after all their starts."""
@@ -32,7 +36,8 @@ class BatchSizer:
 
     def _adapt(self, dispatched: float, full: bool) -> None:
         delay = asyncio.get_running_loop().time() - dispatched
+        self.prompt = delay < PROMPT_START
         if delay > SLOW_START:
             self.size = max(self.size // 2, 1)
-        elif full and delay < PROMPT_START:
+        elif full and self.prompt:
             self.size = min(self.size * 2, self._largest)

@@ -55,12 +55,13 @@ class Dispatcher:
         """Begin the jobs; each takes its first step at the next turn of the event loop."""
         loop = asyncio.get_running_loop()
         now = loop.time()
+        ended = self._ended
         for job in jobs:
             context = Context(resources=self._resources, job=job, completer=self._completions.store)
             self._contexts[job.id] = context
             task = loop.create_task(self._run(job, context))
             self._running[task] = job, now
-            task.add_done_callback(self._ended)
+            task.add_done_callback(ended)
         if self._running:
             self._idle.clear()
 

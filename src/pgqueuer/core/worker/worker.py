@@ -16,6 +16,7 @@ from pgqueuer.core.worker.background import Background
 from pgqueuer.core.worker.claim import BatchSizer
 from pgqueuer.core.worker.completing import Completions
 from pgqueuer.core.worker.dispatch import Dispatcher
+from pgqueuer.core.worker.garbage import old_objects_left_alone
 from pgqueuer.core.worker.lease import LeaseKeeper, Reaper
 from pgqueuer.core.worker.listener import QueueListener
 from pgqueuer.core.worker.observing import ClaimingSign, Observers, loop_watch, outcome_of
@@ -115,6 +116,7 @@ class Worker:
             stack.enter_context(
                 loop_watch(self._queries, self._observers, lambda: self._dispatcher.running > 0)
             )
+            stack.enter_context(old_objects_left_alone())
             await stack.enter_async_context(self._buffer)
             stack.push_async_callback(listener.stop)
             await listener.start()
@@ -208,8 +210,9 @@ class Worker:
         self._sizer.watch(wanted, len(jobs))
         if jobs and self._observers:
             self._observers.tell(JobsClaimed(count=len(jobs), held=len(self._held)))
-        # Let the jobs take their first step before the next claim.
-        await asyncio.sleep(0)
+        if not self._sizer.prompt:
+            # Let the jobs take their first step before the next claim.
+            await asyncio.sleep(0)
         return jobs
 
     def _still_running(self, job: Job) -> bool:

@@ -15,4 +15,4 @@ CREATE :persistence TABLE :"queue_table" (
     attempts INT NOT NULL DEFAULT 0,
     slot BIGINT,
     takeovers INT NOT NULL DEFAULT 0
-);
+) WITH (fillfactor = 50);

@@ -1,3 +1,4 @@
--- The log by status.
+-- What went wrong, newest first; the many rows of jobs that go well are not in it.
 CREATE INDEX :"queue_table_log_name__status" ON :"queue_table_log"
-    (status);
+    (status, created DESC)
+    WHERE status IN ('canceled', 'deleted', 'exception', 'failed');

@@ -26,12 +26,12 @@ WITH front AS MATERIALIZED (
 ),
 
 candidates AS MATERIALIZED (
-    SELECT locked.id
+    SELECT locked.place
     FROM unnest($2::text[]) AS served (entrypoint)
     CROSS JOIN LATERAL (
-        SELECT bounded.id
+        SELECT bounded.place
         FROM (
-            SELECT job.id
+            SELECT job.ctid AS place
             FROM :"queue_table" AS job
             WHERE job.status = 'queued'
                 AND job.entrypoint = served.entrypoint
@@ -52,13 +52,37 @@ claimed AS (
     UPDATE :"queue_table" AS job
     SET status = 'picked', updated = now(), heartbeat = now(), queue_manager_id = $3::uuid,
         slot = NULL
-    WHERE job.id = ANY (ARRAY(SELECT candidates.id FROM candidates))
+    WHERE job.ctid = ANY (ARRAY(SELECT candidates.place FROM candidates))
     RETURNING job.*
 ),
 
+turn AS MATERIALIZED (
+    SELECT
+        pg_try_advisory_xact_lock(
+            hashtextextended(
+                'pgqueuer.count.picked', :'statistics_table_regclass'::regclass::oid::bigint
+            )
+        ) AS mine
+),
+
 logged AS (
-    INSERT INTO :"queue_table_log" (job_id, status, entrypoint, priority)
-    SELECT claimed.id, claimed.status, claimed.entrypoint, claimed.priority FROM claimed
+    INSERT INTO :"queue_table_log" (job_id, status, entrypoint, priority, aggregated)
+    SELECT
+        claimed.id, claimed.status, claimed.entrypoint, claimed.priority,
+        (SELECT turn.mine FROM turn)
+    FROM claimed
+),
+
+counted AS (
+    INSERT INTO :"statistics_table" AS total (count, created, entrypoint, priority, status)
+    SELECT
+        count(*), date_trunc('second', now()), claimed.entrypoint, claimed.priority, 'picked'
+    FROM claimed
+    WHERE (SELECT turn.mine FROM turn)
+    GROUP BY claimed.entrypoint, claimed.priority
+    ORDER BY claimed.entrypoint, claimed.priority
+    ON CONFLICT (priority, date_trunc('sec', timezone('UTC', created)), status, entrypoint)
+    DO UPDATE SET count = total.count + excluded.count
 )
 
 SELECT

@@ -112,9 +112,33 @@ claimed AS (
     RETURNING job.*
 ),
 
+turn AS MATERIALIZED (
+    SELECT
+        pg_try_advisory_xact_lock(
+            hashtextextended(
+                'pgqueuer.count.picked', :'statistics_table_regclass'::regclass::oid::bigint
+            )
+        ) AS mine
+),
+
 logged AS (
-    INSERT INTO :"queue_table_log" (job_id, status, entrypoint, priority)
-    SELECT claimed.id, claimed.status, claimed.entrypoint, claimed.priority FROM claimed
+    INSERT INTO :"queue_table_log" (job_id, status, entrypoint, priority, aggregated)
+    SELECT
+        claimed.id, claimed.status, claimed.entrypoint, claimed.priority,
+        (SELECT turn.mine FROM turn)
+    FROM claimed
+),
+
+counted AS (
+    INSERT INTO :"statistics_table" AS total (count, created, entrypoint, priority, status)
+    SELECT
+        count(*), date_trunc('second', now()), claimed.entrypoint, claimed.priority, 'picked'
+    FROM claimed
+    WHERE (SELECT turn.mine FROM turn)
+    GROUP BY claimed.entrypoint, claimed.priority
+    ORDER BY claimed.entrypoint, claimed.priority
+    ON CONFLICT (priority, date_trunc('sec', timezone('UTC', created)), status, entrypoint)
+    DO UPDATE SET count = total.count + excluded.count
 )
 
 SELECT

@@ -2,8 +2,10 @@
 SELECT
     pg_total_relation_size(:'queue_table_log_regclass'::regclass) AS bytes,
     (
-        SELECT date_part('epoch', clock_timestamp() - min(log.created))
+        SELECT date_part('epoch', clock_timestamp() - log.created)
         FROM :"queue_table_log" AS log
+        ORDER BY log.id
+        LIMIT 1
     ) AS age,
     (
         SELECT count(*)
