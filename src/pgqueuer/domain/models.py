@@ -149,8 +149,7 @@ class AnyEvent(
     """One of the three events; the event itself is `.root`."""
 
 
-# None beside the validator too, so that no function is called for the many jobs without headers.
-Headers = Annotated[dict[str, object] | None, BeforeValidator(_decode_json)] | None
+Headers = Annotated[dict[str, object] | None, BeforeValidator(_decode_json)]
 
 
 class Job(BaseModel):

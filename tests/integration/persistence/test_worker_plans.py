@@ -17,6 +17,7 @@ JIT_ABOVE_COST = 100_000
 ME = uuid4()
 CALLS: dict[str, tuple[object, ...]] = {
     "claim": (1000, ["a", "b"], ME),
+    "claim_after": (1000, ["a", "b"], ME, [5, 0], [5, 0], [500, 500]),
     "claim_limited": (1000, ["a", "b"], ME, [5, 0]),
     "claim_suspect": (["a", "b"], ME, [5, 0]),
     "outlook": (["a", "b"], [5, 0]),

@@ -7,8 +7,10 @@ import json
 import random
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
+from functools import cached_property
 
 from pgqueuer.adapters.persistence.base import StatementRunner
+from pgqueuer.adapters.persistence.frontier import Frontiers
 from pgqueuer.adapters.persistence.query_helpers import cell
 from pgqueuer.adapters.persistence.rows import read_claimed, traceback_json
 from pgqueuer.adapters.persistence.sqlstate import is_deadlock_detected, is_unique_violation
@@ -51,25 +53,41 @@ class JobQueries(StatementRunner, WorkerCalls):
         return jobs
 
     async def _claim_once(self, request: ClaimRequest, wanted: int) -> list[Job]:
-        rows = await self._claim_rows(request, wanted)
-        jobs, unreadable = read_claimed(rows)
-        if unreadable:
-            await self.settle(
-                [
-                    Settlement(job_id, request.owner, "failed", record)
-                    for job_id, record in unreadable
-                ]
-            )
-        return jobs
-
-    async def _claim_rows(self, request: ClaimRequest, wanted: int) -> list[dict[str, object]]:
         names = list(request.entrypoints)
         limits = [terms.concurrency_limit for terms in request.entrypoints.values()]
         if request.suspects:
-            return await self._seated("claim_suspect", names, request.owner, limits)
-        if any(limits):
-            return await self._seated("claim_limited", wanted, names, request.owner, limits)
-        return await self._fetch("claim", wanted, names, request.owner)
+            rows = await self._seated("claim_suspect", names, request.owner, limits)
+            return await self._readable(rows, request.owner)
+        frontier = self._frontiers.of(request.owner)
+        start = frontier.start(names)
+        if start is None:
+            if any(limits):
+                rows = await self._seated("claim_limited", wanted, names, request.owner, limits)
+            else:
+                rows = await self._fetch("claim", wanted, names, request.owner)
+            jobs = await self._readable(rows, request.owner)
+            frontier.looked(_count(rows[0]["scanned"]) if rows else None, jobs, wanted)
+            return jobs
+        places = [[priority for priority, _ in start], [job_id for _, job_id in start]]
+        rows = await self._seated("claim_after", wanted, names, request.owner, limits, *places)
+        jobs = await self._readable(rows, request.owner)
+        frontier.advance(jobs)
+        return jobs
+
+    @cached_property
+    def _frontiers(self) -> Frontiers:
+        return Frontiers()
+
+    async def _readable(
+        self, rows: Sequence[dict[str, object]], owner: QueueManagerId
+    ) -> list[Job]:
+        """The rows as jobs; what is none is parked."""
+        jobs, unreadable = read_claimed(rows)
+        if unreadable:
+            await self.settle(
+                [Settlement(job_id, owner, "failed", record) for job_id, record in unreadable]
+            )
+        return jobs
 
     async def _seated(self, statement: str, *args: object) -> list[dict[str, object]]:
         """Claim under limits; another connection may win a seat between our look and our grasp."""

@@ -45,6 +45,7 @@ def sql_names(settings: DBSettings) -> dict[str, str]:
     }
     extra = {"channel": settings.channel, "trigger": settings.trigger}
     extra |= {f"{name}_regclass": quote_identifier(value) for name, value in qualified.items()}
+    extra["backlog_index_regclass"] = quote_identifier(qualified["queue_table"] + "_ep_prio_id_idx")
     if settings.db_schema is not None:
         extra["schema"] = settings.db_schema
     return qualified | bare | extra

@@ -19,7 +19,6 @@ def old_objects_left_alone() -> Iterator[None]:
     if gc.get_freeze_count():
         yield
         return
-    gc.collect()
     gc.freeze()
     try:
         yield

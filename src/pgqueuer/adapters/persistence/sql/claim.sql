@@ -3,10 +3,19 @@
 -- that no more rows are locked than are claimed. The literal LIMIT bounds what the planner fears
 -- of a LIMIT $1, which would turn JIT on; a request for more is served by claiming again.
 -- The array of ids makes the planner look rows up by key, where a join may read the whole table.
+-- `scanned` tells how many index entries were read to find the jobs: it is far more than the jobs
+-- where others stand before them that are not due, or dead rows that an old snapshot keeps.
 -- Suspects, taken over twice or more, are left to claim_suspect.sql.
-WITH front AS MATERIALIZED (
+WITH served AS MATERIALIZED (
+    SELECT
+        given.entrypoint,
+        pg_stat_get_xact_tuples_returned(to_regclass(:'backlog_index_regclass')) AS scanned
+    FROM unnest((SELECT $2::text[])) AS given (entrypoint)
+),
+
+front AS MATERIALIZED (
     SELECT head.entrypoint
-    FROM unnest($2::text[]) AS served (entrypoint)
+    FROM served
     CROSS JOIN LATERAL (
         SELECT bounded.entrypoint, bounded.priority, bounded.id
         FROM (
@@ -19,15 +28,15 @@ WITH front AS MATERIALIZED (
             ORDER BY job.priority DESC, job.id
             LIMIT 1000
         ) AS bounded
-        LIMIT $1::int
+        LIMIT (SELECT $1::int)
     ) AS head
     ORDER BY head.priority DESC, head.id
-    LIMIT $1::int
+    LIMIT (SELECT $1::int)
 ),
 
 candidates AS MATERIALIZED (
     SELECT locked.place
-    FROM unnest($2::text[]) AS served (entrypoint)
+    FROM served
     CROSS JOIN LATERAL (
         SELECT bounded.place
         FROM (
@@ -42,7 +51,7 @@ candidates AS MATERIALIZED (
             FOR UPDATE SKIP LOCKED
         ) AS bounded
         LIMIT CASE
-            WHEN cardinality($2::text[]) = 1 THEN $1::int
+            WHEN cardinality((SELECT $2::text[])) = 1 THEN (SELECT $1::int)
             ELSE (SELECT count(*) FROM front WHERE front.entrypoint = served.entrypoint)
         END
     ) AS locked
@@ -87,6 +96,12 @@ counted AS (
 
 SELECT
     id, priority, created, updated, heartbeat, execute_after, status::text AS status, entrypoint,
-    payload, attempts, queue_manager_id, slot, headers
+    payload, attempts, queue_manager_id, slot, headers, scan.scanned
 FROM claimed
+CROSS JOIN (
+    SELECT
+        pg_stat_get_xact_tuples_returned(to_regclass(:'backlog_index_regclass'))
+        - (SELECT min(served.scanned) FROM served) AS scanned
+    WHERE (SELECT count(*) FROM claimed) > 0
+) AS scan
 ORDER BY priority DESC, id;

@@ -4,8 +4,10 @@
 -- advisory lock only keeps two claimers from reaching for one seat, which would cost an error.
 -- Picked rows without a seat (from before the limit was declared) count too.
 WITH served AS MATERIALIZED (
-    SELECT terms.entrypoint, terms.seats
-    FROM unnest($2::text[], $4::int[]) AS terms (entrypoint, seats)
+    SELECT
+        terms.entrypoint, terms.seats,
+        pg_stat_get_xact_tuples_returned(to_regclass(:'backlog_index_regclass')) AS scanned
+    FROM unnest((SELECT $2::text[]), (SELECT $4::int[])) AS terms (entrypoint, seats)
     WHERE terms.seats = 0
         OR pg_try_advisory_xact_lock(
             hashtextextended(:'queue_table' || '/' || terms.entrypoint, 0)
@@ -26,8 +28,8 @@ room AS MATERIALIZED (
         served.entrypoint,
         served.seats,
         CASE
-            WHEN served.seats = 0 THEN $1::bigint
-            ELSE least($1::bigint, served.seats - (
+            WHEN served.seats = 0 THEN (SELECT $1::bigint)
+            ELSE least((SELECT $1::bigint), served.seats - (
                 SELECT count(*) FROM taken WHERE taken.entrypoint = served.entrypoint
             ))
         END AS places
@@ -52,7 +54,7 @@ front AS MATERIALIZED (
         LIMIT greatest(room.places, 0)
     ) AS head
     ORDER BY head.priority DESC, head.id
-    LIMIT $1::int
+    LIMIT (SELECT $1::int)
 ),
 
 candidates AS MATERIALIZED (
@@ -143,6 +145,12 @@ counted AS (
 
 SELECT
     id, priority, created, updated, heartbeat, execute_after, status::text AS status, entrypoint,
-    payload, attempts, queue_manager_id, slot, headers
+    payload, attempts, queue_manager_id, slot, headers, scan.scanned
 FROM claimed
+CROSS JOIN (
+    SELECT
+        pg_stat_get_xact_tuples_returned(to_regclass(:'backlog_index_regclass'))
+        - (SELECT min(served.scanned) FROM served) AS scanned
+    WHERE (SELECT count(*) FROM claimed) > 0
+) AS scan
 ORDER BY priority DESC, id;

@@ -9,7 +9,7 @@ WITH taken AS MATERIALIZED (
 
 candidate AS MATERIALIZED (
     SELECT job.id, free.seat
-    FROM unnest($1::text[], $3::int[]) AS terms (entrypoint, seats)
+    FROM unnest((SELECT $1::text[]), (SELECT $3::int[])) AS terms (entrypoint, seats)
     CROSS JOIN LATERAL (
         SELECT min(number.seat) AS seat
         FROM generate_series(0, terms.seats - 1) AS number (seat)

@@ -1,0 +1,252 @@
+-- Claims as claim_limited.sql does, but of entrypoint $2[i] only what has a higher priority than
+-- $5[i], or this priority and an id above $6[i], or a lower priority. So it does not look again at
+-- what stands before: jobs that are not due, or dead rows that an old snapshot keeps.
+WITH served AS MATERIALIZED (
+    SELECT terms.entrypoint, terms.seats, terms.priority, terms.id
+    FROM unnest(
+        (SELECT $2::text[]), (SELECT $4::int[]), (SELECT $5::int[]), (SELECT $6::bigint[])
+    )
+        AS terms (entrypoint, seats, priority, id)
+    WHERE terms.seats = 0
+        OR pg_try_advisory_xact_lock(
+            hashtextextended(:'queue_table' || '/' || terms.entrypoint, 0)
+        )
+),
+
+taken AS MATERIALIZED (
+    SELECT job.entrypoint, job.slot
+    FROM :"queue_table" AS job
+    WHERE job.status = 'picked'
+        AND job.entrypoint = ANY (
+            ARRAY(SELECT served.entrypoint FROM served WHERE served.seats > 0)
+        )
+),
+
+room AS MATERIALIZED (
+    SELECT
+        served.entrypoint,
+        served.seats,
+        served.priority,
+        served.id,
+        CASE
+            WHEN served.seats = 0 THEN (SELECT $1::bigint)
+            ELSE least((SELECT $1::bigint), served.seats - (
+                SELECT count(*) FROM taken WHERE taken.entrypoint = served.entrypoint
+            ))
+        END AS places
+    FROM served
+),
+
+front AS MATERIALIZED (
+    SELECT head.entrypoint
+    FROM room
+    CROSS JOIN LATERAL (
+        SELECT room.entrypoint, bounded.priority, bounded.id
+        FROM (
+            (
+                SELECT job.priority, job.id
+                FROM :"queue_table" AS job
+                WHERE job.status = 'queued'
+                    AND job.entrypoint = room.entrypoint
+                    AND job.priority > room.priority
+                    AND job.execute_after <= now()
+                    AND job.takeovers < 2
+                ORDER BY job.priority DESC, job.id
+                LIMIT 1000
+            )
+            UNION ALL
+            (
+                SELECT job.priority, job.id
+                FROM :"queue_table" AS job
+                WHERE job.status = 'queued'
+                    AND job.entrypoint = room.entrypoint
+                    AND job.priority = room.priority
+                    AND job.id > room.id
+                    AND job.execute_after <= now()
+                    AND job.takeovers < 2
+                ORDER BY job.priority DESC, job.id
+                LIMIT 1000
+            )
+            UNION ALL
+            (
+                SELECT job.priority, job.id
+                FROM :"queue_table" AS job
+                WHERE job.status = 'queued'
+                    AND job.entrypoint = room.entrypoint
+                    AND job.priority < room.priority
+                    AND job.execute_after <= now()
+                    AND job.takeovers < 2
+                ORDER BY job.priority DESC, job.id
+                LIMIT 1000
+            )
+            ORDER BY priority DESC, id
+        ) AS bounded
+        LIMIT greatest(room.places, 0)
+    ) AS head
+    ORDER BY head.priority DESC, head.id
+    LIMIT (SELECT $1::int)
+),
+
+quota AS MATERIALIZED (
+    SELECT
+        room.*,
+        CASE
+            WHEN cardinality((SELECT $2::text[])) = 1 THEN greatest(room.places, 0)
+            ELSE (SELECT count(*) FROM front WHERE front.entrypoint = room.entrypoint)
+        END AS jobs
+    FROM room
+),
+
+above AS MATERIALIZED (
+    SELECT quota.entrypoint, quota.seats, locked.priority, locked.id
+    FROM quota
+    CROSS JOIN LATERAL (
+        SELECT bounded.priority, bounded.id
+        FROM (
+            SELECT job.priority, job.id
+            FROM :"queue_table" AS job
+            WHERE job.status = 'queued'
+                AND job.entrypoint = quota.entrypoint
+                AND job.priority > quota.priority
+                AND job.execute_after <= now()
+                AND job.takeovers < 2
+            ORDER BY job.priority DESC, job.id
+            LIMIT 1000
+            FOR UPDATE SKIP LOCKED
+        ) AS bounded
+        LIMIT quota.jobs
+    ) AS locked
+),
+
+beside AS MATERIALIZED (
+    SELECT quota.entrypoint, quota.seats, locked.priority, locked.id
+    FROM quota
+    CROSS JOIN LATERAL (
+        SELECT bounded.priority, bounded.id
+        FROM (
+            SELECT job.priority, job.id
+            FROM :"queue_table" AS job
+            WHERE job.status = 'queued'
+                AND job.entrypoint = quota.entrypoint
+                AND job.priority = quota.priority
+                AND job.id > quota.id
+                AND job.execute_after <= now()
+                AND job.takeovers < 2
+            ORDER BY job.priority DESC, job.id
+            LIMIT 1000
+            FOR UPDATE SKIP LOCKED
+        ) AS bounded
+        LIMIT quota.jobs - (
+            SELECT count(*) FROM above WHERE above.entrypoint = quota.entrypoint
+        )
+    ) AS locked
+),
+
+below AS MATERIALIZED (
+    SELECT quota.entrypoint, quota.seats, locked.priority, locked.id
+    FROM quota
+    CROSS JOIN LATERAL (
+        SELECT bounded.priority, bounded.id
+        FROM (
+            SELECT job.priority, job.id
+            FROM :"queue_table" AS job
+            WHERE job.status = 'queued'
+                AND job.entrypoint = quota.entrypoint
+                AND job.priority < quota.priority
+                AND job.execute_after <= now()
+                AND job.takeovers < 2
+            ORDER BY job.priority DESC, job.id
+            LIMIT 1000
+            FOR UPDATE SKIP LOCKED
+        ) AS bounded
+        LIMIT quota.jobs - (
+            SELECT count(*)
+            FROM (SELECT above.entrypoint FROM above UNION ALL SELECT beside.entrypoint FROM beside)
+                AS taken
+            WHERE taken.entrypoint = quota.entrypoint
+        )
+    ) AS locked
+),
+
+candidates AS MATERIALIZED (
+    SELECT
+        locked.id,
+        locked.entrypoint,
+        locked.seats,
+        row_number() OVER (
+            PARTITION BY locked.entrypoint ORDER BY locked.priority DESC, locked.id
+        ) AS place
+    FROM (
+        SELECT * FROM above
+        UNION ALL
+        SELECT * FROM beside
+        UNION ALL
+        SELECT * FROM below
+    ) AS locked
+),
+
+free_seats AS MATERIALIZED (
+    SELECT
+        room.entrypoint,
+        seat.number,
+        row_number() OVER (PARTITION BY room.entrypoint ORDER BY seat.number) AS place
+    FROM room
+    CROSS JOIN LATERAL generate_series(0, room.seats - 1) AS seat (number)
+    WHERE room.seats > 0
+        AND NOT EXISTS (
+            SELECT FROM taken
+            WHERE taken.entrypoint = room.entrypoint AND taken.slot = seat.number
+        )
+),
+
+seated AS MATERIALIZED (
+    SELECT candidates.id, free_seats.number AS seat
+    FROM candidates
+    LEFT JOIN free_seats USING (entrypoint, place)
+    WHERE candidates.seats = 0 OR free_seats.number IS NOT NULL
+),
+
+claimed AS (
+    UPDATE :"queue_table" AS job
+    SET status = 'picked', updated = now(), heartbeat = now(), queue_manager_id = $3::uuid,
+        slot = seated.seat
+    FROM seated
+    WHERE job.id = seated.id
+        AND job.id = ANY (ARRAY(SELECT seated.id FROM seated))
+    RETURNING job.*
+),
+
+turn AS MATERIALIZED (
+    SELECT
+        pg_try_advisory_xact_lock(
+            hashtextextended(
+                'pgqueuer.count.picked', :'statistics_table_regclass'::regclass::oid::bigint
+            )
+        ) AS mine
+),
+
+logged AS (
+    INSERT INTO :"queue_table_log" (job_id, status, entrypoint, priority, aggregated)
+    SELECT
+        claimed.id, claimed.status, claimed.entrypoint, claimed.priority,
+        (SELECT turn.mine FROM turn)
+    FROM claimed
+),
+
+counted AS (
+    INSERT INTO :"statistics_table" AS total (count, created, entrypoint, priority, status)
+    SELECT
+        count(*), date_trunc('second', now()), claimed.entrypoint, claimed.priority, 'picked'
+    FROM claimed
+    WHERE (SELECT turn.mine FROM turn)
+    GROUP BY claimed.entrypoint, claimed.priority
+    ORDER BY claimed.entrypoint, claimed.priority
+    ON CONFLICT (priority, date_trunc('sec', timezone('UTC', created)), status, entrypoint)
+    DO UPDATE SET count = total.count + excluded.count
+)
+
+SELECT
+    id, priority, created, updated, heartbeat, execute_after, status::text AS status, entrypoint,
+    payload, attempts, queue_manager_id, slot, headers
+FROM claimed
+ORDER BY priority DESC, id;

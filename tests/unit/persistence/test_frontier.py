@@ -1,0 +1,103 @@
+"""Claims start behind an expensive front, and look at it now and then."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from pgqueuer.adapters.persistence.frontier import (
+    CHEAP,
+    FRONT,
+    LONGEST,
+    WORKERS,
+    Frontier,
+    Frontiers,
+)
+from pgqueuer.domain.models import utc_now
+from pgqueuer.models import Job
+
+MANY = 1_000_000
+
+
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def job(job_id: int, priority: int = 0, entrypoint: str = "a") -> Job:
+    now = utc_now()
+    return Job.model_validate(
+        {
+            "id": job_id,
+            "priority": priority,
+            "created": now,
+            "updated": now,
+            "heartbeat": now,
+            "execute_after": now,
+            "status": "picked",
+            "entrypoint": entrypoint,
+            "payload": None,
+            "queue_manager_id": uuid4(),
+        }
+    )
+
+
+def test_a_cheap_front_is_looked_at_by_every_claim() -> None:
+    frontier = Frontier()
+    frontier.looked(CHEAP, [job(1)], 10)
+    assert frontier.start(["a"]) is None
+
+
+def test_claims_start_behind_an_expensive_front_until_it_is_time() -> None:
+    clock = Clock()
+    frontier = Frontier(clock)
+    frontier.looked(MANY, [job(7)], 10)
+    assert frontier.start(["a", "b"]) == [(0, 7), FRONT]
+    frontier.advance([job(9), job(8), job(3, priority=5)])
+    assert frontier.start(["a"]) == [(0, 9)]
+    clock.now += LONGEST
+    assert frontier.start(["a"]) is None
+
+
+def test_a_look_that_finds_fewer_jobs_than_wanted_goes_on_where_claims_were() -> None:
+    frontier = Frontier()
+    frontier.looked(MANY, [job(7)], 10)
+    frontier.looked(MANY, [job(2)], 10)
+    assert frontier.start(["a"]) == [(0, 7)]
+
+
+def test_a_look_that_finds_all_that_was_wanted_goes_on_from_there() -> None:
+    frontier = Frontier()
+    frontier.looked(MANY, [job(7)], 10)
+    frontier.looked(MANY, [job(2), job(1)], 2)
+    assert frontier.start(["a"]) == [(0, 2)]
+
+
+def test_a_look_that_finds_nothing_is_taken_to_cost_what_the_last_one_did() -> None:
+    clock = Clock()
+    frontier = Frontier(clock)
+    frontier.looked(None, [], 10)
+    assert frontier.start(["a"]) is None
+    frontier.looked(MANY, [job(7)], 10)
+    clock.now += LONGEST
+    frontier.looked(None, [], 10)
+    assert frontier.start(["a"]) == [(0, 7)]
+
+
+def test_a_front_that_has_become_cheap_is_looked_at_again() -> None:
+    frontier = Frontier()
+    frontier.looked(MANY, [job(7)], 10)
+    frontier.looked(10, [job(8)], 10)
+    assert frontier.start(["a"]) is None
+
+
+def test_workers_of_long_ago_are_forgotten() -> None:
+    frontiers, first = Frontiers(), uuid4()
+    remembered = frontiers.of(first)
+    for _ in range(WORKERS):
+        frontiers.of(uuid4())
+    assert frontiers.of(first) is not remembered
