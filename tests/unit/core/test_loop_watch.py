@@ -95,6 +95,7 @@ async def test_what_holds_the_interpreter_is_named_afterwards(pgq, notes):
             begun = time.monotonic()
             sum(range(numbers))
             numbers *= 2
+        await until(lambda: bool(notes.blocked))  # the watch comes second to the interpreter
 
     await pgq.queries.enqueue("count", None)
     await drain(pgq)

@@ -49,6 +49,7 @@ BUILT_IN: Mapping[str, LazyCommand] = MappingProxyType(
         "stale": LazyCommand("report_cmd", "stale", "Show picked jobs whose worker is silent."),
         "schedules": LazyCommand("report_cmd", "schedules", "Show, pause or remove schedules."),
         "web": LazyCommand("web_cmd", "web", "Serve the web page."),
+        "mcp": LazyCommand("mcp_cmd", "mcp", "Serve the queue to agents."),
         "plugins": LazyCommand("plugins_cmd", "plugins", "List and check plugins."),
         "completion": LazyCommand("completion_cmd", "completion", "Complete pgq in a shell."),
         "embedded": LazyCommand("embedded_cmd", "embedded", "Run a PostgreSQL of your own."),

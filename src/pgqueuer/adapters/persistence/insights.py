@@ -79,6 +79,10 @@ class InsightQueries(LogFolding):
         """The newest log rows of jobs that an exception ended, newest first."""
         return as_models(Log, await self._fetch("insight_exceptions", limit))
 
+    async def newest_logs(self, limit: int = 100) -> list[Log]:
+        """The newest transitions of all jobs, newest first."""
+        return as_models(Log, await self._fetch("insight_log", limit))
+
     async def browse_queue(
         self,
         limit: int = 50,

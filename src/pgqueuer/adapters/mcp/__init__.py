@@ -1,0 +1,1 @@
+"""The queue for agents, over the Model Context Protocol; needs the `mcp` extra."""
