@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 
 from pgqueuer.domain.models import (
@@ -10,7 +12,13 @@ from pgqueuer.domain.models import (
     Job,
     TracebackRecord,
 )
-from pgqueuer.domain.types import CronEntrypoint, CronExpression
+from pgqueuer.domain.types import (
+    CronEntrypoint,
+    CronExpression,
+    QueueEntrypoint,
+    QueueManagerId,
+)
+from pgqueuer.ports.repository import EntrypointExecutionParameter
 from pgqueuer.queries import Queries
 
 ENTRYPOINTS = ("send_mail", "resize_image", "charge_card", "sync_customer")
@@ -59,7 +67,7 @@ async def fill(queries: Queries, *, history: timedelta = timedelta(hours=24)) ->
             execute_after=timedelta(minutes=index) if index % 5 == 0 else None,
             headers={"tenant": f"shop-{index % 7}"},
         )
-    held = await _pick(queries, 9)
+    held = await pick(queries, 9)
     for job, error in zip(held, _errors(), strict=False):
         record = TracebackRecord.from_exception(error, job.id, {"worker": "web-1"})
         await queries.log_jobs([(job, "failed", record)])
@@ -71,18 +79,16 @@ async def fill(queries: Queries, *, history: timedelta = timedelta(hours=24)) ->
         }
     )
     await queries.pause_schedule(set(), {CronEntrypoint("nightly_report")})
-    return [*await _pick(queries, 5), *await _pick(queries, 3)]
+    return [*await pick(queries, 5), *await pick(queries, 3)]
 
 
-async def _pick(queries: Queries, number: int) -> list[Job]:
-    import uuid
-
-    from pgqueuer.domain.types import QueueEntrypoint, QueueManagerId
-    from pgqueuer.ports.repository import EntrypointExecutionParameter
-
+async def pick(
+    queries: Queries, number: int, entrypoints: Sequence[str] = ENTRYPOINTS
+) -> list[Job]:
+    """Claim jobs as a worker of its own that never ends them."""
     return await queries.dequeue(
         number,
-        {QueueEntrypoint(name): EntrypointExecutionParameter(0) for name in ENTRYPOINTS},
+        {QueueEntrypoint(name): EntrypointExecutionParameter(0) for name in entrypoints},
         QueueManagerId(uuid.uuid4()),
         None,
         timedelta(seconds=30),

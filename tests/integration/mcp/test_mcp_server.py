@@ -18,9 +18,10 @@ from pgqueuer.adapters.mcp.server import PgQueuerDatabase, create_mcp_server
 from pgqueuer.db import AsyncpgDriver
 from pgqueuer.domain.models import CronExpressionEntrypoint, TracebackRecord
 from pgqueuer.domain.settings import DBSettings
-from pgqueuer.domain.types import CronEntrypoint, CronExpression, JobId
+from pgqueuer.domain.types import CronEntrypoint, CronExpression
 from pgqueuer.queries import Queries
 from tests.support.cli import environment
+from tests.support.sample_queue import pick
 
 READING = {
     "queue_size",
@@ -100,7 +101,7 @@ async def test_by_default_there_are_only_tools_that_look(queue_dsn: str) -> None
 async def test_reports_tell_what_is_in_the_queue(queue_dsn: str, queries: Queries) -> None:
     text, binary = await queries.enqueue(["mail", "mail"], [b'{"to": "Ann"}', b"\xff"], [0, 0])
     (failing,) = await queries.enqueue("bill", None, headers={"tenant": "shop"})
-    (job,) = await queries.browse_queue(entrypoints=["bill"])
+    (job,) = await pick(queries, 1, ["bill"])
     error = TracebackRecord.from_exception(ValueError("no money"), job.id)
     await queries.log_jobs([(job, "exception", error)])
     await queries.insert_schedule({TICK: timedelta(hours=1)})
@@ -123,6 +124,7 @@ async def test_reports_tell_what_is_in_the_queue(queue_dsn: str, queries: Querie
     assert {(row["entrypoint"], row["status"], row["total_count"]) for row in lately} == {
         ("mail", "queued", 2),
         ("bill", "queued", 1),
+        ("bill", "picked", 1),
         ("bill", "exception", 1),
     }
     assert answers["schedules"][0]["expression"] == "0 3 * * *"
@@ -153,7 +155,7 @@ async def test_arguments_that_make_no_sense_are_refused(
 
 async def test_with_write_it_can_change_things(queue_dsn: str, queries: Queries) -> None:
     canceled, held = await queries.enqueue(["mail", "bill"], [None, None], [0, 0])
-    (job,) = await queries.browse_queue(entrypoints=["bill"])
+    (job,) = await pick(queries, 1, ["bill"])
     await queries.log_jobs([(job, "failed", None)])
     await queries.insert_schedule({TICK: timedelta(hours=1)})
 
@@ -195,4 +197,3 @@ async def test_the_settings_reach_the_database(dsn: str) -> None:
     assert (size.count, rows) == (1, [{"jobs": 1}])
     assert database.qbq.settings == settings
     assert create_mcp_server(dsn, settings).name == "pgqueuer"
-    assert JobId(1)

@@ -89,17 +89,18 @@ async def test_a_line_of_the_program_is_named_rather_than_one_of_a_library(pgq, 
 async def test_what_holds_the_interpreter_is_named_afterwards(pgq, notes):
     @pgq.entrypoint("count")
     async def count(job: Job) -> None:
-        begun = time.monotonic()
         numbers = 10_000_000
-        while time.monotonic() - begun < 5 * THRESHOLD:
+        # On a busy machine the watch may not have run yet when the interpreter is free again.
+        while not any(told.entrypoints for told in notes.blocked):
             begun = time.monotonic()
             sum(range(numbers))
-            numbers *= 2
-        await until(lambda: bool(notes.blocked))  # the watch comes second to the interpreter
+            if time.monotonic() - begun < 5 * THRESHOLD:
+                numbers *= 2
+            await asyncio.sleep(0)
 
     await pgq.queries.enqueue("count", None)
     await drain(pgq)
-    assert [told.entrypoints for told in notes.blocked] == [("count",)]
+    assert {told.entrypoints for told in notes.blocked if told.entrypoints} == {("count",)}
 
 
 async def test_a_schedule_that_blocks_is_named(pgq, notes, caplog):

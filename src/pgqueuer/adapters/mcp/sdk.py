@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import wraps
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
+
+from pgqueuer.domain.errors import PgqException
+
+T = TypeVar("T")
 
 
 def server_class() -> Any:
@@ -14,6 +20,29 @@ def server_class() -> Any:
         except ImportError:
             continue
     raise ImportError("The MCP server needs the SDK. Install it with: pip install 'pgqueuer[mcp]'")
+
+
+def told_to_agents(tool: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
+    """The tool, with what is wrong with its arguments told to the agent that gave them.
+
+    Since 2.0 the SDK tells an agent nothing of other errors.
+    """
+    tool_error = _tool_error()
+
+    @wraps(tool)
+    async def telling(*args: Any, **kwargs: Any) -> T:
+        try:
+            return await tool(*args, **kwargs)
+        except (ValueError, PgqException) as error:
+            raise tool_error(str(error)) from error
+
+    return telling
+
+
+def _tool_error() -> type[Exception]:
+    package = server_class().__module__.rpartition(".")[0]
+    error: type[Exception] = import_module(f"{package}.exceptions").ToolError
+    return error
 
 
 def hints(*, read_only: bool, destructive: bool = False) -> Any:

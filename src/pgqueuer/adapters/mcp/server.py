@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pgqueuer.adapters.mcp.database import Connection, PgQueuerDatabase
 from pgqueuer.adapters.mcp.reading import ReadingTools
-from pgqueuer.adapters.mcp.sdk import hints, server_class
+from pgqueuer.adapters.mcp.sdk import hints, server_class, told_to_agents
 from pgqueuer.adapters.mcp.writing import WritingTools
 from pgqueuer.domain.settings import ConnectionSettings, DBSettings
 
@@ -53,10 +53,12 @@ def create_mcp_server(
 
     server = server_class()("pgqueuer", instructions=INSTRUCTIONS, lifespan=lifespan)
     for tool in ReadingTools(connection).all:
-        server.tool(annotations=hints(read_only=True))(tool)
+        server.tool(annotations=hints(read_only=True))(told_to_agents(tool))
     if write:
         for change in WritingTools(connection).all:
-            server.tool(annotations=hints(read_only=False, destructive=True))(change)
+            server.tool(annotations=hints(read_only=False, destructive=True))(
+                told_to_agents(change)
+            )
     server.prompt(name="pgqueuer_guide", description="How to look at a queue.")(_guide)
     return server
 
