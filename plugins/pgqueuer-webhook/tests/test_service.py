@@ -346,6 +346,8 @@ async def test_a_user_who_may_not_create_tables_is_told_what_to_do(queue_pool, q
     role = "webhook_without_rights"
     await queue_pool.execute(f"DROP ROLE IF EXISTS {role}")
     await queue_pool.execute(f"CREATE ROLE {role}")
+    # Before PostgreSQL 15 everybody may create tables.
+    await queue_pool.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
     connection = await asyncpg.connect(queue_dsn)
     try:
         await connection.execute(f"SET ROLE {role}")
