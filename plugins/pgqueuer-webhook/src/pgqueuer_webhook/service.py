@@ -71,7 +71,7 @@ class Courier:
                 return
             except Exception:
                 failures += 1
-                pause = min(self._settings.interval * 2.0**failures, LONGEST_PAUSE)
+                pause = min(self._settings.interval * 2.0 ** min(failures, 20), LONGEST_PAUSE)
                 logger.exception("The webhook could not read the log; trying again")
             if last:
                 return

@@ -44,7 +44,8 @@ class Settings(BaseModel):
     entrypoints: Annotated[tuple[str, ...], BeforeValidator(_parts)] = ()
     batch: int = Field(default=100, ge=1, le=1000)
     interval: float = Field(default=5, ge=0.05, le=3600)
-    timeout: float = Field(default=10, gt=0, le=60)
+    # Shorter than the lease, which is renewed between attempts.
+    timeout: float = Field(default=10, gt=0, le=30)
     max_age: float = Field(default=86400, gt=0, le=30 * 86400)
     # The worker waits ten seconds for a service to end.
     drain: float = Field(default=5, ge=0, le=8)
