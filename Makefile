@@ -8,6 +8,7 @@ WORKERS ?= 2
 ARGS ?=
 TREE ?=
 MINUTES ?= 10
+SOAK ?= tests/acceptance/test_soak.py
 
 VENV := $(if $(filter oldest,$(DEPS)),.venv-oldest,.venv)
 BIN := $(VENV)/bin
@@ -45,8 +46,8 @@ test: $(STAMP) ## Run the tests on PG=14 to 18 (18); TESTS=tests/unit, ARGS="-x 
 	@bindir="$(if $(filter-out 18,$(PG)),$$($(BIN)/python scripts/fetch_postgres.py $(PG)))" && \
 	PGQUEUER_TEST_PG_BINDIR="$$bindir" $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS) $(ARGS)
 
-soak: $(STAMP) ## Live through random lives of jobs for MINUTES=10, on PG=14 to 18
-	@PGQUEUER_TEST_SOAK_MINUTES=$(MINUTES) $(MAKE) --no-print-directory test WORKERS=0 TESTS=tests/statemachine ARGS="-s -q -k as_long_as_asked"
+soak: $(STAMP) ## Break workers, server and network for MINUTES=10; SOAK=tests/statemachine for random lives of jobs
+	@PGQUEUER_TEST_SOAK_MINUTES=$(MINUTES) $(MAKE) --no-print-directory test WORKERS=0 TESTS=$(SOAK) ARGS="-s -q -k 'as_long_as_asked or while_everything_fails'"
 
 bench: $(STAMP) ## Measure the speed and the memory; ARGS are for the benchmark
 	$(BIN)/python -m benchmarks $(ARGS)

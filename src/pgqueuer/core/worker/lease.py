@@ -9,6 +9,7 @@ from datetime import timedelta
 from pgqueuer.core.backoff import Backoff, jittered
 from pgqueuer.core.logconfig import logger
 from pgqueuer.domain.lifecycle import EntrypointTerms, ReapReport
+from pgqueuer.domain.models import Job
 from pgqueuer.domain.types import JobId, QueueEntrypoint, QueueManagerId
 from pgqueuer.ports.repository import JobStore
 
@@ -21,14 +22,17 @@ REAP_JITTER = 0.5
 
 
 class LeaseKeeper:
-    """Renews all leases of the worker with one statement at a time, whatever their number."""
+    """Renews all leases of the worker with one statement at a time, whatever their number.
+
+    `held` has the jobs by id, as they were delivered.
+    """
 
     def __init__(
         self,
         store: JobStore,
         owner: QueueManagerId,
         heartbeat_timeout: timedelta,
-        held: Callable[[], list[JobId]],
+        held: Mapping[JobId, Job],
         on_lost: Callable[[JobId], None],
     ) -> None:
         self._store = store
@@ -54,10 +58,12 @@ class LeaseKeeper:
 
     async def renew(self) -> None:
         """One heartbeat for all jobs that are held."""
-        held = self._held()
+        held = dict(self._held)
         if held:
-            for job_id in await self._store.keep_leases(self._owner, held):
-                self._on_lost(job_id)
+            for job_id in await self._store.keep_leases(self._owner, list(held)):
+                # A job that was put back and claimed anew meanwhile has a new lease.
+                if self._held.get(job_id) is held[job_id]:
+                    self._on_lost(job_id)
 
 
 class Reaper:

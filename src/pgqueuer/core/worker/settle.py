@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from pgqueuer.core.buffers import TimedOverflowBuffer
-from pgqueuer.core.salvage import storable
+from pgqueuer.core.salvage import blames_a_value, storable
 from pgqueuer.domain.lifecycle import Settlement
 from pgqueuer.domain.types import JobId
 from pgqueuer.ports.repository import JobStore
@@ -28,10 +28,25 @@ class SettleBuffer(TimedOverflowBuffer[Settlement]):
         super().__init__(BATCH, timeout=LINGER)
         self._store = store
         self._on_settled = on_settled
+        self._unsure = False
+
+    @property
+    def unsure(self) -> bool:
+        """Whether outcomes may have been written without our knowing, until they are tried again.
+
+        A job that was put back so and claimed anew by the same owner would get its old outcome
+        once more.
+        """
+        return self._unsure
 
     async def flush_items(self, items: list[Settlement]) -> None:
         """Write the outcomes; each is fenced by its owner, so that twice does no harm."""
-        lost = await self._store.settle(items)
+        try:
+            lost = await self._store.settle(items)
+        except BaseException as error:
+            self._unsure = not (isinstance(error, Exception) and blames_a_value(error))
+            raise
+        self._unsure = False
         self._on_settled(items, lost)
 
     def replace_refused(self, item: Settlement, error: Exception) -> Settlement:

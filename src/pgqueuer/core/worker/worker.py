@@ -13,7 +13,7 @@ from pgqueuer.core.executors import AbstractEntrypointExecutor
 from pgqueuer.core.logconfig import logger
 from pgqueuer.core.tracing import TracerGuard
 from pgqueuer.core.worker.background import Background
-from pgqueuer.core.worker.claim import BatchSizer
+from pgqueuer.core.worker.claim import BatchSizer, Claims, offer_seats, terms_of
 from pgqueuer.core.worker.completing import Completions
 from pgqueuer.core.worker.dispatch import Dispatcher
 from pgqueuer.core.worker.garbage import old_objects_left_alone
@@ -25,9 +25,7 @@ from pgqueuer.core.worker.settle import SettleBuffer
 from pgqueuer.core.worker.wakeup import Wakeup
 from pgqueuer.domain.errors import UnwrittenOutcomesError
 from pgqueuer.domain.lifecycle import (
-    DEFAULT_MAX_TAKEOVERS,
     ClaimRequest,
-    EntrypointTerms,
     Outlook,
     ReapReport,
     Settlement,
@@ -69,7 +67,8 @@ class Worker:
     """One run of a queue manager.
 
     `held` are the jobs whose lease is this worker's: those running, and those whose outcome is
-    not written yet.
+    not written yet. `settling` are the jobs with an outcome on its way. Nothing is claimed while it
+    is unknown whether an outcome was written, and what a failed claim took is put back.
     """
 
     def __init__(self, parts: WorkerParts, options: RunOptions, wakeup: Wakeup) -> None:
@@ -77,14 +76,15 @@ class Worker:
         self._options = options
         self._queries = parts.queries
         self._wakeup = wakeup
-        self._terms = {name: _terms(executor) for name, executor in parts.executors.items()}
+        self._terms = {name: terms_of(executor) for name, executor in parts.executors.items()}
         self._sizer = BatchSizer(options.batch_size)
         self._held: dict[JobId, Job] = {}
         self._ran: dict[JobId, float] = {}
         self._observers = parts.observers
         self._suspects_wait = False
-        self._claim_failed = False
         self._claiming = ClaimingSign(self._observers)
+        self._settling: set[JobId] = set()
+        self._claims = Claims(parts.queries, parts.owner, self._held, self._settling)
         self._full = False
         self._warned: set[str] = set()
         self._buffer = SettleBuffer(parts.queries, self._settled)
@@ -98,7 +98,7 @@ class Worker:
         )
         timeout = options.heartbeat_timeout
         self._leases = LeaseKeeper(
-            parts.queries, parts.owner, timeout, lambda: list(self._held), self._lease_lost
+            parts.queries, parts.owner, timeout, self._held, self._lease_lost
         )
         self._reaper = Reaper(parts.queries, parts.owner, timeout, self._terms, self._reaped)
 
@@ -117,6 +117,8 @@ class Worker:
                 loop_watch(self._queries, self._observers, lambda: self._dispatcher.running > 0)
             )
             stack.enter_context(old_objects_left_alone())
+            for companion in companions:  # a run that ends early may never have begun them
+                stack.callback(companion.close)
             await stack.enter_async_context(self._buffer)
             stack.push_async_callback(listener.stop)
             await listener.start()
@@ -159,7 +161,6 @@ class Worker:
                     return
                 backoff.reset()
             except Exception as error:
-                self._claim_failed = True
                 self._claiming.tell(False)
                 if self._closed():
                     raise
@@ -173,10 +174,13 @@ class Worker:
 
     async def _step(self, listener: QueueListener) -> bool:
         """One claim, or one rest; true when a drain is done."""
-        if self._claim_failed:
-            await self._queries.recover_claims(self._parts.owner, list(self._held))
-            self._claim_failed = False
         self._wakeup.clear()
+        if self._buffer.unsure or not self._claims.settled:
+            if self._buffer.unsure:
+                self._claiming.tell(False)
+            await self._wakeup.wait(LULL)
+            return False
+        await self._claims.recover()
         wanted = self._wanted()
         self._full = wanted < 1
         if self._full:
@@ -197,7 +201,7 @@ class Worker:
         return min(self._sizer.size, capacity - self._dispatcher.running)
 
     async def _claim(self, wanted: int, suspects: bool = False) -> list[Job]:
-        jobs = await self._queries.claim(
+        jobs = await self._claims.claim(
             ClaimRequest(
                 owner=self._parts.owner,
                 batch_size=wanted,
@@ -206,7 +210,7 @@ class Worker:
             )
         )
         self._claiming.tell(True)
-        self._dispatcher.start([job for job in jobs if not self._still_running(job)])
+        self._dispatcher.start([job for job in jobs if self._take(job)])
         self._sizer.watch(wanted, len(jobs))
         if jobs and self._observers:
             self._observers.tell(JobsClaimed(count=len(jobs), held=len(self._held)))
@@ -215,21 +219,30 @@ class Worker:
             await asyncio.sleep(0)
         return jobs
 
-    def _still_running(self, job: Job) -> bool:
-        """Take the lease of `job`; tell whether an earlier delivery of it still runs here.
+    def _take(self, job: Job) -> bool:
+        """Take the lease of `job`; tell whether to start it.
 
-        That happens when the event loop was blocked for longer than a lease. The running handler
-        then works under the new lease; if it was asked to stop, the job waits until it has.
+        An earlier delivery may still run here when the event loop was blocked for longer than a
+        lease. Its handler then works under the new lease; if it was asked to stop, the job waits
+        until it has. Where the outcome of an earlier delivery is on its way, it may end this one
+        too: the job is put back once that is known.
         """
+        if job.id in self._settling:
+            self._claims.contest(job.id)
+            return False
         running = self._dispatcher.runs(job.id)
         if running and self._dispatcher.is_lost(job.id):
             back = timedelta(seconds=UNHEARD_POLL)
-            self._buffer.add_nowait(
+            self._settle(
                 Settlement(job.id, job.queue_manager_id, "queued", delay=back, counts=False)
             )
         else:
             self._held[job.id] = job
-        return running
+        return not running
+
+    def _settle(self, settlement: Settlement) -> None:
+        self._settling.add(settlement.job_id)
+        self._buffer.add_nowait(settlement)
 
     async def _drained(self) -> bool:
         """Whether nothing runs, everything is written and no job is queued."""
@@ -303,7 +316,7 @@ class Worker:
             if settlement.written:
                 self._settled([settlement], [])
             else:
-                self._buffer.add_nowait(settlement)
+                self._settle(settlement)
                 if self._limited(job):
                     self._buffer.request_flush()
         if self._full or (self._options.drain and not self._dispatcher.running):
@@ -314,6 +327,7 @@ class Worker:
         news = False
         ended: list[tuple[Settlement, Job]] = []
         for settlement in written:
+            self._settling.discard(settlement.job_id)
             job = self._held.pop(settlement.job_id, None)
             news = news or settlement.status == "queued" or (job is not None and self._limited(job))
             if job is not None and self._observers:
@@ -341,10 +355,15 @@ class Worker:
     def _lease_lost(self, job_id: JobId) -> None:
         """A running job is no longer ours; an outcome on its way finds out by itself."""
         self._dispatcher.lose(job_id)
+        if self._dispatcher.is_lost(job_id):
+            self._held.pop(job_id, None)
+            # The answer may be older than a claim that failed and took the job once more.
+            self._claims.doubt()
+            self._wakeup.set()
 
     def _reaped(self, report: ReapReport) -> None:
         self._suspects_wait = self._suspects_wait or report.suspects
-        if report.requeued or report.suspects:
+        if self._claims.suspect_late() or report.requeued or report.suspects:
             self._wakeup.set()
 
     async def _put_back(self) -> None:
@@ -372,20 +391,6 @@ class Worker:
                 # Whoever cancels the wait has to know them too.
                 if not drain.ended:
                     raise UnwrittenOutcomesError(list(self._held))
+        await self._claims.recover_at_end()
         if any(terms.concurrency_limit for terms in self._terms.values()):
-            await self._offer_seats()
-
-    async def _offer_seats(self) -> None:
-        """This worker takes the seats that it freed no more; tell the others."""
-        try:
-            await self._queries.notify_work()
-        except Exception:
-            logger.warning("Other workers could not be told of free seats", exc_info=True)
-
-
-def _terms(executor: AbstractEntrypointExecutor) -> EntrypointTerms:
-    parameters = executor.parameters
-    return EntrypointTerms(
-        concurrency_limit=parameters.concurrency_limit,
-        max_takeovers=getattr(parameters, "max_takeovers", DEFAULT_MAX_TAKEOVERS),
-    )
+            await offer_seats(self._queries)
