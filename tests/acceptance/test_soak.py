@@ -10,8 +10,8 @@ import pytest
 
 from tests.conftest import install_queue
 from tests.support.cuttable import cuttable
-from tests.support.own_server import own_server
 from tests.support.postgres import TestPostgres
+from tests.support.soak_server import own_server
 from tests.support.soaking import Chaos, Producer, fleets
 from tests.support.verifier import report, verify
 

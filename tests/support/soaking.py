@@ -21,7 +21,7 @@ from tests.support import verifier
 from tests.support.cli import Running
 from tests.support.cuttable import Cuttable
 from tests.support.fleet import DRIVERS, Fleet, fleet
-from tests.support.own_server import OwnServer
+from tests.support.soak_server import OwnServer
 
 ENTRYPOINTS = {
     "work": {},
