@@ -22,6 +22,8 @@ from tests.support.waiting import wait_until
 
 __all__ = ["DRIVERS", "Fleet", "enqueue", "fleet"]
 
+Plan = Mapping[str, object]
+
 WORKER = "tests.support.recorded_worker:main"
 HEARTBEAT_SECONDS = 2.0
 
@@ -74,6 +76,22 @@ class Fleet:
         worker.process.wait()
         return self.bury(worker)
 
+    def freeze(self, worker: Running) -> float:
+        """Stop the process as it is; returns the moment, by `time.time()`."""
+        worker.signal(signal.SIGSTOP)
+        return time.time()
+
+    def thaw(self, worker: Running) -> None:
+        """Let a frozen process go on."""
+        worker.signal(signal.SIGCONT)
+
+    def replace_dead(self) -> None:
+        """Bury those that ended by themselves and start as many."""
+        for worker in list(self.workers):
+            if worker.process.poll() is not None:
+                self.bury(worker)
+                self.start()
+
     def bury(self, worker: Running) -> float:
         """Note that the process is gone, so that its last runs count as ended."""
         died = time.time()
@@ -108,7 +126,7 @@ def fleet(dsn: str, **given: Any) -> Iterator[Fleet]:
 
 
 def enqueue(
-    dsn: str, count: int, payload: Mapping[str, object] | None = None, entrypoint: str = "work"
+    dsn: str, count: int, payload: Plan | Sequence[Plan] | None = None, entrypoint: str = "work"
 ) -> list[int]:
     """Enqueue jobs that do what `payload` says; returns their ids once they are committed."""
     data = None if payload is None else json.dumps(payload).encode()

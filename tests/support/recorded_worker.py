@@ -4,13 +4,14 @@ Run it as `pgq run tests.support.recorded_worker:main` from the root of the repo
 
 - `WORKER_DRIVER`: one of `DRIVERS`
 - `WORKER_ENTRYPOINTS`: JSON, for each entrypoint what to register it with; by default one, `work`
+- `WORKER_RECORDING`: `no` for handlers that do and record nothing
 - `WORKER_RECORDS`: the DSN for the records, should it not be that of the queue
 
-The payload of a job is JSON that says what its run does; nothing at all when it is empty. In order:
-`block` the event loop for so many seconds, `sleep` so many seconds (stopping when canceled), `die`
-by that signal or by `os._exit` with that code if it is negative, `retry` so many times, `fail` with
-that text. `effect` adds a row to `effects`, over asyncpg or psycopg as it says, and completes the
-job in the same transaction.
+The payload of a job is JSON that says what its run does; nothing at all when it is empty. A list
+has a plan for each attempt, the last one for all that follow. In order: `block` the event loop for
+so many seconds, `sleep` so many seconds (stopping when canceled), `die` by that signal, or by
+`os._exit` with that code if it is negative, have an `effect` over asyncpg or psycopg (add a row to
+`effects` and complete the job in one transaction), `retry` so many times, `fail` with that text.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -119,8 +121,10 @@ async def main(args: list[str] | None = None) -> AsyncIterator[PgQueuer]:
         pgq = PgQueuer(driver)
         await recorder.write(ENTER, pgq.qm.queue_manager_id, os.getpid(), time.time())
         declared = json.loads(os.environ.get("WORKER_ENTRYPOINTS", '{"work": {}}'))
+        recording = os.environ.get("WORKER_RECORDING") != "no"
         for name, options in declared.items():
-            pgq.entrypoint(name, **options)(recorded(recorder, play))
+            handler = recorded(recorder, play) if recording else nothing
+            pgq.entrypoint(name, **options)(typed if name == "typed" else handler)
         try:
             yield pgq
         finally:
@@ -149,9 +153,27 @@ def recorded(
     return handle
 
 
+async def nothing(job: Job) -> None:
+    """Ends at once."""
+
+
+@dataclass
+class Wanted:
+    """What the entrypoint `typed` takes."""
+
+    text: str
+
+
+async def typed(wanted: Wanted) -> None:
+    """Ends at once, and is not recorded."""
+
+
 async def play(job: Job, context: Context) -> None:
     """Do what the payload says."""
-    plan: dict[str, Any] = json.loads(job.payload or b"{}")
+    plans = json.loads(job.payload or b"{}")
+    plan: dict[str, Any] = (
+        plans[min(job.attempts, len(plans) - 1)] if isinstance(plans, list) else plans
+    )
     if "block" in plan:
         time.sleep(plan["block"])  # noqa: ASYNC251 - that is the fault
     if "sleep" in plan:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import NamedTuple
 
 import psycopg
 
@@ -95,6 +96,16 @@ class Verdict:
         return ", ".join(parts)
 
 
+class Run(NamedTuple):
+    """One run; without an end while it goes on, or when its process died."""
+
+    job_id: int
+    attempt: int
+    started: float
+    ended: float | None
+    outcome: str | None
+
+
 def prepare(dsn: str) -> None:
     """Make the tables that recorded workers write to."""
     with psycopg.connect(dsn, autocommit=True) as connection:
@@ -146,6 +157,16 @@ def effects(dsn: str) -> Counter[int]:
     """How often each job had its effect."""
     with psycopg.connect(dsn) as connection:
         return Counter(job_id for (job_id,) in connection.execute("SELECT job_id FROM effects"))
+
+
+def runs_of(dsn: str, jobs: Collection[int]) -> list[Run]:
+    """The runs of these jobs, in the order in which they began."""
+    query = """
+        SELECT job_id, attempt, started, ended, outcome FROM runs
+        WHERE job_id = ANY (%s::bigint[]) ORDER BY started
+    """
+    with psycopg.connect(dsn) as connection:
+        return [Run(*row) for row in connection.execute(query, [list(jobs)])]
 
 
 def waiting(dsn: str) -> int:

@@ -12,7 +12,13 @@ from functools import cached_property
 from pgqueuer.adapters.persistence.base import StatementRunner
 from pgqueuer.adapters.persistence.frontier import Frontiers
 from pgqueuer.adapters.persistence.query_helpers import cell
-from pgqueuer.adapters.persistence.rows import read_claimed, traceback_json
+from pgqueuer.adapters.persistence.rows import (
+    UnreadableRow,
+    is_unreadable,
+    read_claimed,
+    traceback_json,
+    unreadable_row,
+)
 from pgqueuer.adapters.persistence.sqlstate import is_deadlock_detected, is_unique_violation
 from pgqueuer.core.worker_calls import WorkerCalls
 from pgqueuer.domain import events
@@ -53,6 +59,36 @@ class JobQueries(StatementRunner, WorkerCalls):
         return jobs
 
     async def _claim_once(self, request: ClaimRequest, wanted: int) -> list[Job]:
+        try:
+            return await self._claim_readable(request, wanted)
+        except Exception as error:
+            if is_unreadable(error):
+                # The jobs are ours, but unknown to us: the worker puts back what is left of them.
+                await self._park(request.owner, await self._unreadable_of(request.owner))
+            raise
+
+    async def _park(self, owner: QueueManagerId, unreadable: Sequence[UnreadableRow]) -> None:
+        await self.settle(
+            [Settlement(job_id, owner, "failed", record) for job_id, record in unreadable]
+        )
+
+    async def _unreadable_of(self, owner: QueueManagerId) -> list[UnreadableRow]:
+        ids = [row["id"] for row in await self._fetch("held_ids", owner)]
+        parts, found = [ids], list[UnreadableRow]()
+        while parts:
+            part = parts.pop()
+            try:
+                await self._fetch("held_jobs", owner, part)
+            except Exception as error:
+                if not is_unreadable(error):
+                    raise
+                if len(part) == 1:
+                    found.append(unreadable_row(part[0], error))
+                else:
+                    parts += [part[: len(part) // 2], part[len(part) // 2 :]]
+        return found
+
+    async def _claim_readable(self, request: ClaimRequest, wanted: int) -> list[Job]:
         names = list(request.entrypoints)
         limits = [terms.concurrency_limit for terms in request.entrypoints.values()]
         if request.suspects:
@@ -84,9 +120,7 @@ class JobQueries(StatementRunner, WorkerCalls):
         """The rows as jobs; what is none is parked."""
         jobs, unreadable = read_claimed(rows)
         if unreadable:
-            await self.settle(
-                [Settlement(job_id, owner, "failed", record) for job_id, record in unreadable]
-            )
+            await self._park(owner, unreadable)
         return jobs
 
     async def _seated(self, statement: str, *args: object) -> list[dict[str, object]]:

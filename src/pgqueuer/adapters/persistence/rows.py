@@ -6,11 +6,18 @@ import json
 import math
 from collections.abc import Sequence
 from functools import cache
+from typing import Final, TypeAlias
 
 from pydantic import TypeAdapter, ValidationError
 
+from pgqueuer.adapters.persistence.sqlstate import code_of
 from pgqueuer.domain.models import Job, TracebackRecord, utc_now
 from pgqueuer.domain.types import JobId
+
+UnreadableRow: TypeAlias = tuple[JobId, TracebackRecord]
+
+_UNREADABLE: Final = (ValidationError, RecursionError)
+"""What makes of a row no job; JSON may be nested deeper than Python reads it."""
 
 
 @cache
@@ -25,40 +32,52 @@ def read_jobs(rows: Sequence[dict[str, object]]) -> list[Job]:
 
 def read_claimed(
     rows: Sequence[dict[str, object]],
-) -> tuple[list[Job], list[tuple[JobId, TracebackRecord]]]:
+) -> tuple[list[Job], list[UnreadableRow]]:
     """Rows as jobs, and those that are not jobs with the reason."""
     try:
         return read_jobs(rows), []
-    except ValidationError:
+    except _UNREADABLE:
         return _sort_out(rows)
 
 
 def _sort_out(
     rows: Sequence[dict[str, object]],
-) -> tuple[list[Job], list[tuple[JobId, TracebackRecord]]]:
+) -> tuple[list[Job], list[UnreadableRow]]:
     jobs: list[Job] = []
-    unreadable: list[tuple[JobId, TracebackRecord]] = []
+    unreadable: list[UnreadableRow] = []
     for row in rows:
         try:
             jobs.append(Job.model_validate(row))
-        except ValidationError as error:
-            job_id = row["id"]
-            if not isinstance(job_id, int):
-                raise
-            unreadable.append((JobId(job_id), _unreadable(JobId(job_id), error)))
+        except _UNREADABLE as error:
+            unreadable.append(unreadable_row(row["id"], error))
     return jobs, unreadable
 
 
-def _unreadable(job_id: JobId, error: ValidationError) -> TracebackRecord:
-    fields = {str(part) for detail in error.errors() for part in detail["loc"][:1]}
-    return TracebackRecord(
-        job_id=job_id,
+def is_unreadable(error: Exception) -> bool:
+    """Whether a driver failed to make Python's values of a row, such as a year before Christ."""
+    names = {base.__name__ for base in type(error).__mro__}
+    foreign = isinstance(error, ValueError | ArithmeticError) or "DataError" in names
+    return foreign and code_of(error) is None
+
+
+def unreadable_row(job_id: object, error: Exception) -> UnreadableRow:
+    """Why a row is no job, to be parked with it; the reason shows no value of the row."""
+    if not isinstance(job_id, int):
+        raise TypeError(f"expected the id of a job from the database, got {job_id!r}")
+    reason, details = f"The row can not be read: {type(error).__name__}", ""
+    if isinstance(error, ValidationError):
+        fields = {str(part) for detail in error.errors() for part in detail["loc"][:1]}
+        reason = f"The row can not be read: {', '.join(sorted(fields))}"
+        details = json.dumps(error.errors(include_input=False, include_url=False), default=str)
+    record = TracebackRecord(
+        job_id=JobId(job_id),
         timestamp=utc_now(),
         exception_type="UnreadableJob",
-        exception_message=f"The row can not be read: {', '.join(sorted(fields))}",
-        traceback=json.dumps(error.errors(include_input=False, include_url=False), default=str),
+        exception_message=reason,
+        traceback=details,
         additional_context=None,
     )
+    return JobId(job_id), record
 
 
 def traceback_json(record: TracebackRecord) -> str:
