@@ -9,6 +9,7 @@ ARGS ?=
 TREE ?=
 MINUTES ?= 10
 SOAK ?= tests/acceptance/test_soak.py
+CLAIMS ?= 100000
 
 VENV := $(if $(filter oldest,$(DEPS)),.venv-oldest,.venv)
 BIN := $(VENV)/bin
@@ -17,7 +18,7 @@ STAMP := $(VENV)/.installed
 CONSTRAINTS := $(VENV)/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint type test soak bench docs demo clean
+.PHONY: help setup lint type test soak limits bench docs demo clean
 
 help: ## Show this help
 	@echo "make VERB [NAME=VALUE ...]"
@@ -48,6 +49,9 @@ test: $(STAMP) ## Run the tests on PG=14 to 18 (18); TESTS=tests/unit, ARGS="-x 
 
 soak: $(STAMP) ## Break workers, server and network for MINUTES=10; SOAK=tests/statemachine for random lives of jobs
 	@PGQUEUER_TEST_SOAK_MINUTES=$(MINUTES) $(MAKE) --no-print-directory test WORKERS=0 TESTS=$(SOAK) ARGS="-s -q -k 'as_long_as_asked or while_everything_fails'"
+
+limits: $(STAMP) ## Make CLAIMS=100000 claims by killed workers under limits of 1, 3 and 10
+	@PGQUEUER_TEST_CLAIMS=$(CLAIMS) $(MAKE) --no-print-directory test WORKERS=0 TESTS=tests/acceptance/test_limits_of_a_fleet.py ARGS="-s -q"
 
 bench: $(STAMP) ## Measure the speed and the memory; ARGS are for the benchmark
 	$(BIN)/python -m benchmarks $(ARGS)
