@@ -76,7 +76,8 @@ class JobQueries(StatementRunner, WorkerCalls):
         ids = [row["id"] for row in await self._fetch("held_ids", owner)]
         parts, found = [ids], list[UnreadableRow]()
         while parts:
-            part = parts.pop()
+            if not (part := parts.pop()):
+                continue
             try:
                 await self._fetch("held_jobs", owner, part)
             except Exception as error:
