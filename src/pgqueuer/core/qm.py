@@ -15,6 +15,7 @@ from pgqueuer.core.logconfig import logger
 from pgqueuer.core.retention import prune_regularly
 from pgqueuer.core.structure import verify_queue_structure
 from pgqueuer.core.tracing import TracerGuard
+from pgqueuer.core.worker.continuity import Continuity
 from pgqueuer.core.worker.dispatch import failure_record
 from pgqueuer.core.worker.history import aggregate_regularly
 from pgqueuer.core.worker.listener import QueueListener, channels_of, check_listener
@@ -61,6 +62,7 @@ class QueueManager(EntrypointRegistrar):
         init=False, default_factory=dict
     )
     observers: list[WorkerObserver] = field(init=False, default_factory=list)
+    continuity: Continuity = field(init=False, default_factory=Continuity)
     jobs_logged: int = field(init=False, default=0)
     min_dequeue_poll_interval: timedelta = field(init=False, default=timedelta(milliseconds=100))
 
@@ -185,6 +187,7 @@ class QueueManager(EntrypointRegistrar):
             log_aggregation_interval=log_aggregation_interval,
         )
         await self.verify_structure()
+        self.continuity.started = True
         async with self.queries.driver:
             await self._run(options)
 
@@ -202,6 +205,7 @@ class QueueManager(EntrypointRegistrar):
             count_settled=self._count_settled,
             shortest_poll=self.min_dequeue_poll_interval,
             observers=observers,
+            continuity=self.continuity,
         )
         listener = QueueListener(
             self.queries,

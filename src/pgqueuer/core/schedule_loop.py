@@ -11,10 +11,10 @@ from pgqueuer.core.agenda import Agenda
 from pgqueuer.core.executors import AbstractScheduleExecutor
 from pgqueuer.core.logconfig import logger
 from pgqueuer.core.ticks import has_own_times, next_tick, start_of
+from pgqueuer.core.worker.continuity import Continuity
 from pgqueuer.core.worker.wakeup import Wakeup
 from pgqueuer.domain.models import CronExpressionEntrypoint, Schedule, ScheduleTick, utc_now
 from pgqueuer.domain.types import CronEntrypoint, ScheduleId
-from pgqueuer.ports.driver import ConnectionLiveness
 from pgqueuer.ports.repository import RepositoryPort
 
 DEFAULT_STALE_AFTER: Final = timedelta(seconds=30)
@@ -39,7 +39,9 @@ class ScheduleLoop:
         start: StartSchedule,
         *,
         stale_after: timedelta,
+        continuity: Continuity,
     ) -> None:
+        self._continuity = continuity
         self._queries = queries
         self._registry = registry
         self._running = running
@@ -62,7 +64,7 @@ class ScheduleLoop:
                 await self._insert_new()
                 await self._start_due()
             except Exception:
-                if connection_is_gone(self._queries):
+                if self._continuity.is_gone(self._queries):
                     raise
                 logger.exception("The schedules could not be read; trying again")
                 self._agenda.failed()
@@ -134,12 +136,6 @@ class ScheduleLoop:
         if known is None or known[:2] != (row.id, row.next_run):
             known = self._starts[key] = (row.id, row.next_run, start_of(executor, row))
         return known[2]
-
-
-def connection_is_gone(queries: RepositoryPort) -> bool:
-    """Whether no later query can succeed."""
-    driver = queries.driver
-    return isinstance(driver, ConnectionLiveness) and driver.closed
 
 
 def _key(schedule: Schedule) -> CronExpressionEntrypoint:

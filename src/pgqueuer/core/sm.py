@@ -20,8 +20,9 @@ from pgqueuer.core.executors import (
 from pgqueuer.core.logconfig import logger
 from pgqueuer.core.ranges import check_heartbeat_timeout
 from pgqueuer.core.running import Run, current_run
-from pgqueuer.core.schedule_loop import DEFAULT_STALE_AFTER, ScheduleLoop, connection_is_gone
+from pgqueuer.core.schedule_loop import DEFAULT_STALE_AFTER, ScheduleLoop
 from pgqueuer.core.tm import cancel_and_wait, cancel_on_exit
+from pgqueuer.core.worker.continuity import Continuity
 from pgqueuer.core.worker.wakeup import Wakeup
 from pgqueuer.domain.models import CronExpressionEntrypoint, Schedule, ScheduleContext
 from pgqueuer.domain.types import CronEntrypoint, MissedTicks, ScheduleId
@@ -52,6 +53,7 @@ class SchedulerManager:
         init=False, default_factory=dict
     )
     active_heartbeat_ids: set[ScheduleId] = field(init=False, default_factory=set)
+    continuity: Continuity = field(init=False, default_factory=Continuity)
     _heartbeat_timeout: timedelta = field(init=False, default=DEFAULT_STALE_AFTER, repr=False)
     _runs: dict[ScheduleId, Schedule] = field(init=False, default_factory=dict, repr=False)
     _beats: asyncio.Task[None] | None = field(init=False, default=None, repr=False)
@@ -134,6 +136,7 @@ class SchedulerManager:
         check_heartbeat_timeout(heartbeat_timeout)
         self._heartbeat_timeout = heartbeat_timeout
         await self._verify_structure()
+        self.continuity.started = True
         async with self.queries.driver:
             loop = ScheduleLoop(
                 self.queries,
@@ -142,6 +145,7 @@ class SchedulerManager:
                 self._wakeup,
                 self._start,
                 stale_after=heartbeat_timeout,
+                continuity=self.continuity,
             )
             try:
                 async with cancel_on_exit(asyncio.create_task(self._wake_at_shutdown())):
@@ -212,7 +216,7 @@ class SchedulerManager:
                 return self._drop_lost([schedule], await self.queries.end_schedules([schedule]))
             except Exception:
                 logger.exception("The end of the schedule %s was not written", schedule.entrypoint)
-            if connection_is_gone(self.queries) or (
+            if self.continuity.is_gone(self.queries) or (
                 self._is_stopping() and backoff.failures >= WRITES_AT_SHUTDOWN
             ):
                 return None
@@ -220,7 +224,8 @@ class SchedulerManager:
 
     def _is_stopping(self) -> bool:
         task = asyncio.current_task()
-        return self.shutdown.is_set() or (task is not None and task.cancelling() > 0)
+        stops = self.shutdown.is_set() and not self.continuity.patient
+        return stops or (task is not None and task.cancelling() > 0)
 
     async def _beat(self) -> None:
         timeout = self._heartbeat_timeout.total_seconds()

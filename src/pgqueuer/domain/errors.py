@@ -96,6 +96,20 @@ class UnwrittenOutcomesError(PgqException):
         )
 
 
+class StatementTimeoutError(PgqException, TimeoutError):
+    """The database did not answer a statement in time.
+
+    The statement was canceled; a connection on which even that had no effect was given up. See
+    PGQUEUER_STATEMENT_TIMEOUT.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(
+            f"The database did not answer within {seconds:g} s; the statement was given up"
+        )
+
+
 class SchemaDriftError(PgqException):
     """A column has a type that no upgrade converts."""
 

@@ -210,6 +210,9 @@ class DBSettings(_EnvironmentModel):
     max_payload_bytes: int = Field(
         default=64 * 1024 * 1024, ge=1, validation_alias="PGQUEUER_MAX_PAYLOAD_BYTES"
     )
+    statement_timeout: float = Field(
+        default=30.0, ge=0, validation_alias="PGQUEUER_STATEMENT_TIMEOUT"
+    )
     log_retention: RetentionPeriod = Field(
         default=30 * DAY, validation_alias="PGQUEUER_LOG_RETENTION"
     )

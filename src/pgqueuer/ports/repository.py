@@ -370,3 +370,12 @@ class RepositoryPort(
     Protocol,
 ):
     """All that a manager needs."""
+
+
+@runtime_checkable
+class DriverExchange(Protocol):
+    """A repository that can go on over another driver, of the same database; optional."""
+
+    def use_driver(self, driver: Driver) -> None:
+        """Send what comes next through `driver`; what is under way ends over the former one."""
+        ...

@@ -9,16 +9,25 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from pgqueuer.adapters.drivers.asyncpg_listener import PoolListener
-from pgqueuer.adapters.drivers.asyncpg_session import SessionOptions, is_open, told_when_lost
+from pgqueuer.adapters.drivers.asyncpg_session import (
+    SessionOptions,
+    in_time,
+    is_open,
+    told_when_lost,
+)
 from pgqueuer.adapters.drivers.base import PostgresDriver
 from pgqueuer.core.backoff import Backoff
 from pgqueuer.core.logconfig import logger
 from pgqueuer.core.tm import cancel_and_wait
+from pgqueuer.ports.statements import statement_seconds, statements_within
 
 if TYPE_CHECKING:
     import asyncpg
 
     from pgqueuer.adapters.drivers.asyncpg_session import AnyConnection
+
+LISTEN_SECONDS: Final = 30.0
+"""How long it may take to replace the connection that listens, at each attempt."""
 
 _NAME_PART: Final = re.compile(r'"((?:[^"]|"")+)"|([^".]+)')
 
@@ -81,8 +90,9 @@ class AsyncpgDriver(PostgresDriver):
     async def _in_turn(self) -> AsyncGenerator[None]:
         async with self._lock:
             with told_when_lost(self._connection):
-                await self._options.apply(self._connection)
-                yield
+                async with in_time(self._connection):
+                    await self._options.apply(self._connection)
+                    yield
 
     async def _listen(self, channel: str) -> None:
         async with self._in_turn():
@@ -176,7 +186,11 @@ class AsyncpgPoolDriver(PostgresDriver):
 
     @asynccontextmanager
     async def _pooled(self) -> AsyncGenerator[AnyConnection]:
-        async with self._pool.acquire() as connection:
+        # The pool keeps to the timeout when it takes the connection back, too.
+        async with (
+            self._pool.acquire(timeout=statement_seconds()) as connection,
+            in_time(connection),
+        ):
             await self._options.apply_anew(connection)
             yield connection
 
@@ -230,7 +244,8 @@ class AsyncpgPoolDriver(PostgresDriver):
         while not self._pool.is_closing():
             await asyncio.sleep(backoff.next_delay())
             try:
-                await self._listen_again()
+                with statements_within(LISTEN_SECONDS):
+                    await self._listen_again()
             except Exception as error:
                 logger.warning("There is no connection to listen on yet", exc_info=error)
             else:

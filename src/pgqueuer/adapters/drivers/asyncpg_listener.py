@@ -7,8 +7,9 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from pgqueuer.adapters.drivers.asyncpg_session import clean_up, is_open, told_when_lost
+from pgqueuer.adapters.drivers.asyncpg_session import clean_up, in_time, is_open, told_when_lost
 from pgqueuer.core.logconfig import logger
+from pgqueuer.ports.statements import statement_seconds
 
 if TYPE_CHECKING:
     import asyncpg
@@ -48,7 +49,7 @@ class PoolListener:
         on_lost: Callable[[PoolListener], None],
     ) -> PoolListener:
         """Take a connection out of the pool and listen on the channels, or raise."""
-        connection = await pool.acquire()
+        connection = await pool.acquire(timeout=statement_seconds())
         listener = cls(pool, connection, deliver, on_lost)
         try:
             connection.add_termination_listener(listener._terminated)
@@ -76,7 +77,8 @@ class PoolListener:
         async with self._busy:
             with told_when_lost(self._connection):
                 try:
-                    yield self._connection
+                    async with in_time(self._connection):
+                        yield self._connection
                 finally:
                     # Nothing is heard in a transaction. A pool rolls it back, too.
                     if not self.closed and self._connection.is_in_transaction():
@@ -87,10 +89,14 @@ class PoolListener:
         """Deliver what is notified on the channels."""
         async with self._busy:
             with told_when_lost(self._connection):
-                for channel in channels:
-                    if channel not in self._channels:
-                        await self._connection.add_listener(channel, self._heard)
-                        self._channels.add(channel)
+                async with in_time(self._connection):
+                    await self._listen(channels)
+
+    async def _listen(self, channels: Iterable[str]) -> None:
+        for channel in channels:
+            if channel not in self._channels:
+                await self._connection.add_listener(channel, self._heard)
+                self._channels.add(channel)
 
     async def unlisten(self, channel: str) -> None:
         """Stop delivering what is notified on `channel`."""
@@ -98,7 +104,8 @@ class PoolListener:
         async with self._busy:
             if not self.closed:
                 with told_when_lost(self._connection):
-                    await self._connection.remove_listener(channel, self._heard)
+                    async with in_time(self._connection):
+                        await self._connection.remove_listener(channel, self._heard)
 
     async def release(self) -> None:
         """Give the connection back to the pool, without its listeners."""

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from pgqueuer.core.logconfig import logger
+from pgqueuer.domain.errors import StatementTimeoutError
+from pgqueuer.ports.statements import statement_seconds
 
 if TYPE_CHECKING:
     import asyncpg
     from asyncpg.pool import PoolConnectionProxy
 
     AnyConnection: TypeAlias = asyncpg.Connection[Any] | PoolConnectionProxy[Any]
+
+CANCEL_SECONDS: Final = 2.0
+"""How long a server that is still there may take to cancel a statement."""
 
 _WORD: Final = re.compile(r"(?:[^\s\\]|\\.)+", re.DOTALL)
 # What was set when the session was opened, or since, was meant; it wins, as it does in libpq.
@@ -105,6 +113,34 @@ def told_when_lost(connection: AnyConnection) -> Iterator[None]:
     except BaseException:
         clean_up(connection)
         raise
+
+
+@asynccontextmanager
+async def in_time(connection: AnyConnection) -> AsyncGenerator[None]:
+    """Around a statement: keeps to `statement_seconds()`, and gives a silent connection up."""
+    seconds = statement_seconds()
+    if seconds is None:
+        yield
+        return
+    scope = asyncio.timeout(seconds)
+    try:
+        async with scope:
+            yield
+    except TimeoutError as error:
+        if not scope.expired():
+            raise
+        # asyncpg has asked the server to cancel; the next statement waits for the end of that.
+        await _answer_or_end(connection)
+        raise StatementTimeoutError(seconds) from error
+
+
+async def _answer_or_end(connection: AnyConnection) -> None:
+    try:
+        async with asyncio.timeout(CANCEL_SECONDS):
+            await connection.execute("SELECT 1")
+    except TimeoutError:
+        logger.warning("The database is silent; giving the connection up")
+        connection.terminate()
 
 
 def clean_up(connection: AnyConnection) -> None:

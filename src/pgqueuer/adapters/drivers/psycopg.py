@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from psycopg import AsyncConnection, Connection, DataError, Error, Notify
@@ -17,6 +19,7 @@ from pgqueuer.adapters.drivers.psycopg_adapters import (
     read_patiently,
 )
 from pgqueuer.adapters.drivers.psycopg_copy import copy_statement, encoded_blocks
+from pgqueuer.adapters.drivers.psycopg_deadline import in_time
 from pgqueuer.adapters.drivers.psycopg_socket import NotificationReader
 from pgqueuer.adapters.drivers.psycopg_statements import Statement, StatementMemory, column_names
 from pgqueuer.core.logconfig import logger
@@ -49,6 +52,7 @@ class PsycopgDriver(PostgresDriver):
         self._adapters = DriverAdapters(connection)
         self._statements = StatementMemory(connection)
         self._reader = NotificationReader(connection, self.tm, self._lost)
+        self._turn = asyncio.Lock()
 
     @property
     def closed(self) -> bool:
@@ -77,9 +81,10 @@ class PsycopgDriver(PostgresDriver):
         if args:
             cursor = await self._run(query, args)
         else:
-            await self._speak_utf8()
-            cursor = AsyncDriverCursor(self._connection, self._adapters)
-            await cursor.execute(query.encode(), prepare=False)
+            async with self._in_turn():
+                await self._speak_utf8()
+                cursor = AsyncDriverCursor(self._connection, self._adapters)
+                await cursor.execute(query.encode(), prepare=False)
         while cursor.nextset():
             pass
         return cursor.statusmessage or ""
@@ -97,10 +102,11 @@ class PsycopgDriver(PostgresDriver):
         busy until they end.
         """
         cursor = AsyncDriverCursor(self._connection, self._adapters)
-        await self._speak_utf8()
-        async with cursor.copy(copy_statement(table, columns)) as copy:
-            async for block in encoded_blocks(types, rows):
-                await copy.write(block)
+        async with self._in_turn():
+            await self._speak_utf8()
+            async with cursor.copy(copy_statement(table, columns)) as copy:
+                async for block in encoded_blocks(types, rows):
+                    await copy.write(block)
         return cursor.rowcount
 
     async def backend_pids(self) -> tuple[int, int]:
@@ -109,6 +115,16 @@ class PsycopgDriver(PostgresDriver):
         return self._connection.info.backend_pid, int(str(row["pid"]))
 
     async def _run(self, query: str, args: Sequence[object]) -> AsyncDriverCursor:
+        async with self._in_turn():
+            return await self._run_in_turn(query, args)
+
+    @asynccontextmanager
+    async def _in_turn(self) -> AsyncGenerator[None]:
+        async with self._turn:
+            with in_time(self._connection):
+                yield
+
+    async def _run_in_turn(self, query: str, args: Sequence[object]) -> AsyncDriverCursor:
         statement = self._statements[query]
         if not statement.repeated:
             await self._speak_utf8()
@@ -140,11 +156,13 @@ class PsycopgDriver(PostgresDriver):
         if not self._reader.running:
             self._connection.add_notify_handler(self._heard)
             self._reader.start()
-        await self._connection.execute(SQL("LISTEN {}").format(Identifier(channel)))
+        async with self._in_turn():
+            await self._connection.execute(SQL("LISTEN {}").format(Identifier(channel)))
 
     async def _unlisten(self, channel: str) -> None:
         if not self._connection.closed:
-            await self._connection.execute(SQL("UNLISTEN {}").format(Identifier(channel)))
+            async with self._in_turn():
+                await self._connection.execute(SQL("UNLISTEN {}").format(Identifier(channel)))
         if not self._channels.names:
             self._stop_reading()
 

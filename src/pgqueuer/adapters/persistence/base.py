@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from pgqueuer.adapters.persistence.sqltext import Statements
+from pgqueuer.ports.statements import statements_within
 
 if TYPE_CHECKING:
     from pgqueuer.adapters.persistence.calls import Call
@@ -12,6 +14,41 @@ if TYPE_CHECKING:
     from pgqueuer.ports.driver import Driver
 
 T = TypeVar("T")
+
+SHORT: Final = frozenset(
+    {
+        "claim",
+        "claim_limited",
+        "claim_suspect",
+        "completion_state",
+        "database_time",
+        "eligible_queued_work",
+        "held_by_worker",
+        "keep_leases",
+        "next_deferred_eta",
+        "outlook",
+        "queued_work",
+        "reap",
+        "recover_claims",
+        "schedule_beat",
+        "schedule_end",
+        "schedule_fetch",
+        "schedule_heartbeat",
+        "schedule_insert",
+        "schedule_peek",
+        "schedule_set_queued",
+        "schedule_start",
+        "settle",
+        "update_heartbeat",
+    }
+)
+"""What workers ask all the time; each takes milliseconds."""
+
+LONG: Final = frozenset({"prune_log", "prune_statistics", "statistics_fold"})
+"""What they ask now and then; each is one step of a larger work."""
+
+LONG_FACTOR: Final = 10
+"""So many times longer may a long statement take."""
 
 
 class StatementRunner:
@@ -34,7 +71,15 @@ class StatementRunner:
         return cached[1]
 
     async def _fetch(self, statement: str, *args: object) -> list[dict[str, object]]:
-        return await self.driver.fetch(self.statements[statement], *args)
+        with self._in_time(statement):
+            return await self.driver.fetch(self.statements[statement], *args)
+
+    def _in_time(self, statement: str) -> AbstractContextManager[None]:
+        """Bounds a worker's own statements; those of producers may wait for other transactions."""
+        seconds = self.settings.statement_timeout
+        if statement in SHORT:
+            return statements_within(seconds)
+        return statements_within(seconds * LONG_FACTOR if statement in LONG else None)
 
     async def _send(self, call: Call[T]) -> T:
         if call.statement is None:

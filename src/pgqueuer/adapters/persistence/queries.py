@@ -31,6 +31,7 @@ from pgqueuer.domain.types import (
 )
 from pgqueuer.ports.driver import Driver
 from pgqueuer.ports.repository import EntrypointExecutionParameter
+from pgqueuer.ports.statements import statements_within
 from pgqueuer.ports.tracing import TracingProtocol
 
 if TYPE_CHECKING:
@@ -79,6 +80,10 @@ class Queries(
         if channel != self.settings.channel:
             changed = self.settings.model_dump() | {"channel": channel}
             self._share(DBSettings.model_validate(changed))
+
+    def use_driver(self, driver: Driver) -> None:
+        """Send what comes next through `driver`, as after the former one was lost."""
+        self.driver = driver
 
     @property
     def settings(self) -> DBSettings:
@@ -151,8 +156,10 @@ class Queries(
     async def notify_health_check(self, health_check_event_id: HealthCheckId) -> None:
         """Send a message that only the listener that waits for this id answers."""
         channel = self.settings.channel
-        await self.driver.notify(channel, events.health_check(channel, health_check_event_id))
+        with statements_within(self.settings.statement_timeout):
+            await self.driver.notify(channel, events.health_check(channel, health_check_event_id))
 
     async def notify_work(self) -> None:
         """Tell idle workers that there may be something to claim."""
-        await self.driver.notify(self.settings.channel, self._changed_message())
+        with statements_within(self.settings.statement_timeout):
+            await self.driver.notify(self.settings.channel, self._changed_message())

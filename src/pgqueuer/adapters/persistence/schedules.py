@@ -19,7 +19,8 @@ class ScheduleQueries(StatementRunner):
     async def insert_schedule(self, schedules: dict[CronExpressionEntrypoint, timedelta]) -> None:
         """Add schedules, first due after their delay; those that exist are left alone."""
         if schedules:
-            await self.driver.execute(self.statements["schedule_insert"], *_columns(schedules))
+            with self._in_time("schedule_insert"):
+                await self.driver.execute(self.statements["schedule_insert"], *_columns(schedules))
 
     async def fetch_schedule(
         self,
@@ -76,12 +77,14 @@ class ScheduleQueries(StatementRunner):
     async def set_schedule_queued(self, ids: set[ScheduleId]) -> None:
         """End the runs of these schedules now."""
         if ids:
-            await self.driver.execute(self.statements["schedule_set_queued"], list(ids))
+            with self._in_time("schedule_set_queued"):
+                await self.driver.execute(self.statements["schedule_set_queued"], list(ids))
 
     async def update_schedule_heartbeat(self, ids: set[ScheduleId]) -> None:
         """Tell that these schedules are still running."""
         if ids:
-            await self.driver.execute(self.statements["schedule_heartbeat"], list(ids))
+            with self._in_time("schedule_heartbeat"):
+                await self.driver.execute(self.statements["schedule_heartbeat"], list(ids))
 
     async def peek_schedule(self) -> list[Schedule]:
         """Every schedule by its last run; those that never ran come last."""

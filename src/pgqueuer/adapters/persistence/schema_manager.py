@@ -22,6 +22,7 @@ from pgqueuer.adapters.persistence.schema_plan import Plan, Step, upgrade_steps
 from pgqueuer.adapters.persistence.schema_text import SchemaText
 from pgqueuer.adapters.persistence.schema_verify import Divergence, divergences, leftovers
 from pgqueuer.adapters.persistence.sqlstate import code_of
+from pgqueuer.ports.statements import statements_within
 
 __all__ = ["Divergence", "Plan", "SchemaManager"]
 
@@ -147,7 +148,9 @@ class SchemaManager(StatementRunner):
     async def trigger_channel(self) -> str | None:
         """The channel on which the trigger of the database tells of new jobs, if that is known."""
         place = self._place(self.settings.function)
-        rows = await self.driver.fetch(SchemaText(self.settings).catalog("trigger_channel"), *place)
+        statement = SchemaText(self.settings).catalog("trigger_channel")
+        with statements_within(self.settings.statement_timeout):
+            rows = await self.driver.fetch(statement, *place)
         channel = rows[0]["channel"] if rows else None
         return channel if isinstance(channel, str) else None
 
@@ -156,7 +159,8 @@ class SchemaManager(StatementRunner):
         return (schema or self.settings.db_schema, bare)
 
     async def _present(self, query: str, *args: object) -> bool:
-        rows = await self.driver.fetch(SchemaText(self.settings).catalog(query), *args)
+        with statements_within(self.settings.statement_timeout):
+            rows = await self.driver.fetch(SchemaText(self.settings).catalog(query), *args)
         return bool(rows[0]["present"])
 
     async def _read_catalog(self) -> Catalog:

@@ -174,9 +174,10 @@ class Dispatcher:
         """Whether a handler of this job has not ended yet."""
         return job_id in self._contexts
 
-    def is_lost(self, job_id: JobId) -> bool:
-        """Whether the job runs on without its lease."""
-        return job_id in self._lost
+    def keeps(self, job_id: JobId) -> bool:
+        """Whether the job was started here and has not lost its lease since."""
+        here = any(job.id == job_id for job, _ in self._running.values())
+        return here and job_id not in self._lost
 
     def cancel(self) -> None:
         """Cancel every task, which puts the jobs back."""

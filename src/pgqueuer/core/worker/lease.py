@@ -12,6 +12,7 @@ from pgqueuer.domain.lifecycle import EntrypointTerms, ReapReport
 from pgqueuer.domain.models import Job
 from pgqueuer.domain.types import JobId, QueueEntrypoint, QueueManagerId
 from pgqueuer.ports.repository import JobStore
+from pgqueuer.ports.statements import statements_within
 
 BEATS_PER_TIMEOUT = 4
 """Two renewals in a row may fail before a lease expires."""
@@ -60,7 +61,10 @@ class LeaseKeeper:
         """One heartbeat for all jobs that are held."""
         held = dict(self._held)
         if held:
-            for job_id in await self._store.keep_leases(self._owner, list(held)):
+            # In time for another attempt, over another connection if need be.
+            with statements_within(self._interval * BEATS_PER_TIMEOUT / 2):
+                lost = await self._store.keep_leases(self._owner, list(held))
+            for job_id in lost:
                 # A job that was put back and claimed anew meanwhile has a new lease.
                 if self._held.get(job_id) is held[job_id]:
                     self._on_lost(job_id)

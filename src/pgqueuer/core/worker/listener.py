@@ -22,6 +22,7 @@ from pgqueuer.domain.types import Channel, HealthCheckId, JobId
 from pgqueuer.ports.driver import ListenerRemover, ListeningWatcher
 from pgqueuer.ports.observer import ListenerChanged
 from pgqueuer.ports.repository import RepositoryPort
+from pgqueuer.ports.statements import statements_within
 
 CHECK_INTERVAL = 15.0
 CHECK_TIMEOUT = timedelta(seconds=10)
@@ -120,8 +121,9 @@ class QueueListener:
             self._gone(error)
 
     async def _listen(self) -> None:
-        for channel in self._channels:
-            await self._queries.driver.add_listener(channel, self._callback)
+        with statements_within(self._queries.qbe.settings.statement_timeout):
+            for channel in self._channels:
+                await self._queries.driver.add_listener(channel, self._callback)
 
     def _connection_changed(self, listening: bool) -> None:
         if listening:
@@ -140,8 +142,9 @@ class QueueListener:
         driver = self._queries.driver
         if isinstance(driver, ListenerRemover):
             try:
-                for channel in self._channels:
-                    await driver.remove_listener(channel, self._callback)
+                with statements_within(self._queries.qbe.settings.statement_timeout):
+                    for channel in self._channels:
+                        await driver.remove_listener(channel, self._callback)
             except Exception:
                 logger.warning("The listener could not be removed", exc_info=True)
 

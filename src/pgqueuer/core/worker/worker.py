@@ -15,6 +15,7 @@ from pgqueuer.core.tracing import TracerGuard
 from pgqueuer.core.worker.background import Background
 from pgqueuer.core.worker.claim import BatchSizer, Claims, offer_seats, terms_of
 from pgqueuer.core.worker.completing import Completions
+from pgqueuer.core.worker.continuity import Continuity
 from pgqueuer.core.worker.dispatch import Dispatcher
 from pgqueuer.core.worker.garbage import old_objects_left_alone
 from pgqueuer.core.worker.lease import LeaseKeeper, Reaper
@@ -32,7 +33,6 @@ from pgqueuer.domain.lifecycle import (
 )
 from pgqueuer.domain.models import Context, Job
 from pgqueuer.domain.types import JobId, QueueEntrypoint, QueueManagerId
-from pgqueuer.ports.driver import ConnectionLiveness
 from pgqueuer.ports.observer import JobsClaimed, JobsSettled
 from pgqueuer.ports.repository import RepositoryPort
 
@@ -61,6 +61,7 @@ class WorkerParts:
     count_settled: Callable[[int], None]
     shortest_poll: timedelta = field(default=timedelta(milliseconds=100))
     observers: Observers = field(default_factory=Observers)
+    continuity: Continuity = field(default_factory=Continuity)
 
 
 class Worker:
@@ -101,6 +102,7 @@ class Worker:
             parts.queries, parts.owner, timeout, self._held, self._lease_lost
         )
         self._reaper = Reaper(parts.queries, parts.owner, timeout, self._terms, self._reaped)
+        parts.continuity.resume = self._resume
 
     async def run(
         self, listener: QueueListener, *companions: Coroutine[object, object, None]
@@ -169,8 +171,12 @@ class Worker:
                 await self._wakeup.wait(backoff.next_delay())
 
     def _closed(self) -> bool:
-        driver = self._queries.driver
-        return isinstance(driver, ConnectionLiveness) and driver.closed
+        return self._parts.continuity.is_gone(self._queries)
+
+    async def _resume(self) -> None:
+        await self._leases.renew()
+        if not self._buffer.unsure and self._claims.settled:
+            await self._claims.recover()
 
     async def _step(self, listener: QueueListener) -> bool:
         """One claim, or one rest; true when a drain is done."""
@@ -223,15 +229,16 @@ class Worker:
         """Take the lease of `job`; tell whether to start it.
 
         An earlier delivery may still run here when the event loop was blocked for longer than a
-        lease. Its handler then works under the new lease; if it was asked to stop, the job waits
-        until it has. Where the outcome of an earlier delivery is on its way, it may end this one
-        too: the job is put back once that is known.
+        lease. Its handler then works under the new lease; if it was asked to stop, or an earlier
+        manager of this process started it, the job waits until it has ended. Where the outcome of
+        an earlier delivery is on its way, it may end this one too: the job is put back once that
+        is known.
         """
         if job.id in self._settling:
             self._claims.contest(job.id)
             return False
         running = self._dispatcher.runs(job.id)
-        if running and self._dispatcher.is_lost(job.id):
+        if running and not self._dispatcher.keeps(job.id):
             back = timedelta(seconds=UNHEARD_POLL)
             self._settle(
                 Settlement(job.id, job.queue_manager_id, "queued", delay=back, counts=False)
@@ -386,7 +393,7 @@ class Worker:
             try:
                 while not drain.ended and patience > 0 and not self._closed():
                     await drain.wait(LULL)
-                    patience -= LULL
+                    patience -= 0 if self._parts.continuity.patient else LULL
             finally:
                 # Whoever cancels the wait has to know them too.
                 if not drain.ended:

@@ -1,0 +1,1 @@
+"""Keeping a manager running: its stop, its services, and the managers that follow it."""
