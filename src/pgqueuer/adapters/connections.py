@@ -12,6 +12,7 @@ import math
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 from urllib.parse import parse_qs, urlsplit
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     import asyncpg
     from psycopg import AsyncConnection
     from psycopg_pool import AsyncConnectionPool
+
+    from pgqueuer.adapters.drivers.asyncpg_session import AnyConnection
 
     PsycopgPool = AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]]
 
@@ -43,7 +46,7 @@ class _AsyncpgArguments(TypedDict, total=False):
 async def connect_asyncpg(
     dsn: str | None = None, settings: ConnectionSettings | None = None
 ) -> AsyncGenerator[asyncpg.Connection]:
-    """An asyncpg connection, closed at the end.
+    """An asyncpg connection, closed at the end; behind a pooler it prepares no statements.
 
     PGOPTIONS and PGAPPNAME count, which asyncpg itself does not read. The seconds to connect are
     PGQUEUER_CONNECT_TIMEOUT, else PGCONNECT_TIMEOUT, else what asyncpg says.
@@ -54,9 +57,13 @@ async def connect_asyncpg(
 
     settings = settings or ConnectionSettings()
     dsn = dsn or settings.dsn
-    connection = await asyncpg.connect(
-        dsn, connection_class=KeptAliveConnection, **_asyncpg_arguments(dsn, settings)
-    )
+    arguments = _asyncpg_arguments(dsn, settings)
+    connection = await asyncpg.connect(dsn, connection_class=KeptAliveConnection, **arguments)
+    if await _is_behind_pooler(connection):
+        await connection.close(timeout=CLOSE_SECONDS)
+        connection = await asyncpg.connect(
+            dsn, connection_class=KeptAliveConnection, statement_cache_size=0, **arguments
+        )
     try:
         yield connection
     finally:
@@ -78,13 +85,18 @@ async def create_asyncpg_pool(
 
     settings = settings or ConnectionSettings()
     dsn = dsn or settings.dsn
-    pool = await asyncpg.create_pool(
+    create = partial(
+        asyncpg.create_pool,
         dsn,
         min_size=settings.pool_min_size,
         max_size=settings.pool_max_size,
         connection_class=KeptAliveConnection,
         **_asyncpg_arguments(dsn, settings),
     )
+    pool = await create()
+    if settings.pool_min_size and await _is_pool_behind_pooler(pool):
+        await pool.close()
+        pool = await create(statement_cache_size=0)
     try:
         yield pool
     finally:
@@ -140,6 +152,22 @@ async def create_psycopg_pool(
         yield pool
     finally:
         await pool.close(timeout=CLOSE_SECONDS)
+
+
+async def _is_pool_behind_pooler(pool: asyncpg.Pool) -> bool:
+    async with pool.acquire() as connection:
+        return await _is_behind_pooler(connection)
+
+
+async def _is_behind_pooler(connection: AnyConnection) -> bool:
+    """Whether statements must not be prepared, as another client may meet them.
+
+    This is one round trip or two for each connection that is opened alone, and for each pool.
+    """
+    from pgqueuer.adapters.drivers.asyncpg_pooled import backend_pids  # noqa: PLC0415
+
+    announced, actual = await backend_pids(connection)
+    return announced != actual
 
 
 def _asyncpg_arguments(dsn: str | None, settings: ConnectionSettings) -> _AsyncpgArguments:

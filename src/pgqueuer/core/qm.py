@@ -32,8 +32,10 @@ from pgqueuer.domain.types import (
     QueueExecutionMode,
     QueueManagerId,
 )
+from pgqueuer.ports.driver import is_behind_pooler
 from pgqueuer.ports.observer import WorkerObserver
 from pgqueuer.ports.repository import EntrypointExecutionParameter, RepositoryPort
+from pgqueuer.ports.statements import statements_within
 from pgqueuer.ports.tracing import TracingProtocol
 
 
@@ -186,12 +188,14 @@ class QueueManager(EntrypointRegistrar):
             heartbeat_timeout=heartbeat_timeout,
             log_aggregation_interval=log_aggregation_interval,
         )
+        with statements_within(self.queries.qbe.settings.statement_timeout):
+            behind_pooler = await is_behind_pooler(self.queries.driver)
         await self.verify_structure()
         self.continuity.started = True
         async with self.queries.driver:
-            await self._run(options)
+            await self._run(options, behind_pooler)
 
-    async def _run(self, options: RunOptions) -> None:
+    async def _run(self, options: RunOptions, behind_pooler: bool) -> None:
         wakeup = Wakeup()
         observers = Observers(self.observers)
         parts = WorkerParts(
@@ -214,6 +218,7 @@ class QueueManager(EntrypointRegistrar):
             self.pending_health_check,
             wakeup.set,
             observers,
+            behind_pooler=behind_pooler,
         )
         names = ", ".join(self.entrypoint_registry) or "no entrypoint"
         logger.info("Worker %s serves %s", self.queue_manager_id, names)

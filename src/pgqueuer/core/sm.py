@@ -26,7 +26,9 @@ from pgqueuer.core.worker.continuity import Continuity
 from pgqueuer.core.worker.wakeup import Wakeup
 from pgqueuer.domain.models import CronExpressionEntrypoint, Schedule, ScheduleContext
 from pgqueuer.domain.types import CronEntrypoint, MissedTicks, ScheduleId
+from pgqueuer.ports.driver import is_behind_pooler
 from pgqueuer.ports.repository import RepositoryPort
+from pgqueuer.ports.statements import statements_within
 
 ScheduleHandler = TypeVar("ScheduleHandler", bound=ScheduleCrontab)
 ScheduleExecutorFactory = Callable[[ScheduleExecutorFactoryParameters], AbstractScheduleExecutor]
@@ -135,6 +137,8 @@ class SchedulerManager:
         """
         check_heartbeat_timeout(heartbeat_timeout)
         self._heartbeat_timeout = heartbeat_timeout
+        with statements_within(self.queries.qbe.settings.statement_timeout):
+            await is_behind_pooler(self.queries.driver)  # the driver adapts to it
         await self._verify_structure()
         self.continuity.started = True
         async with self.queries.driver:

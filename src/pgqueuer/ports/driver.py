@@ -125,10 +125,19 @@ class BackendIdentity(Protocol):
     """A driver that knows which server process it was connected to; optional.
 
     `backend_pids` takes one connection and returns the number that the server announced when it
-    was opened, and that of the process which answers now. They differ behind a pooler.
+    was opened, and that of the process which answers now. They differ behind a pooler. A driver
+    that must send statements in another way there does so from then on.
     """
 
     async def backend_pids(self) -> tuple[int, int]: ...
+
+
+async def is_behind_pooler(driver: Driver) -> bool:
+    """Whether a pooler is between; False where the driver can not tell."""
+    if not isinstance(driver, BackendIdentity):
+        return False
+    announced, actual = await driver.backend_pids()
+    return announced != actual
 
 
 class SyncDriver(Protocol):

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 
+from pgqueuer import InMemoryDriver, InMemoryQueries
 from pgqueuer.adapters.cli.supervising.errors import is_connection_failure
 from pgqueuer.adapters.cli.supervisor import run
 from pgqueuer.core.sm import SchedulerManager
@@ -19,8 +20,8 @@ class Scripted(SchedulerManager):
     """A manager that has found its tables and then does what the test says."""
 
     def __init__(self, script: Callable[[Scripted], object]) -> None:
+        super().__init__(InMemoryQueries(InMemoryDriver()))
         self.script = script
-        self.shutdown = asyncio.Event()
 
     async def run(self, heartbeat_timeout: timedelta = timedelta(0)) -> None:
         self.continuity.started = True

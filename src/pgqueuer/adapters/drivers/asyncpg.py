@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from pgqueuer.adapters.drivers.asyncpg_listener import PoolListener
+from pgqueuer.adapters.drivers.asyncpg_pooled import backend_pids, warn_of_names
 from pgqueuer.adapters.drivers.asyncpg_session import (
     SessionOptions,
     in_time,
@@ -82,9 +83,15 @@ class AsyncpgDriver(PostgresDriver):
             return await _copy_records(self._connection, table, columns, rows)
 
     async def backend_pids(self) -> tuple[int, int]:
-        """The server process as announced, and as it is now; they differ behind a pooler."""
+        """The server process as announced, and as it is now; they differ behind a pooler.
+
+        Where they do, a connection that gives names to its statements is warned of.
+        """
         async with self._in_turn():
-            return await _backend_pids(self._connection)
+            announced, actual = await backend_pids(self._connection)
+            if announced != actual:
+                warn_of_names(self._connection)
+        return announced, actual
 
     @asynccontextmanager
     async def _in_turn(self) -> AsyncGenerator[None]:
@@ -166,13 +173,19 @@ class AsyncpgPoolDriver(PostgresDriver):
 
         asyncpg asks the server for the types and leaves `types` alone.
         """
-        async with self._pooled() as connection:
+        async with self._from_pool() as connection:
             return await _copy_records(connection, table, columns, rows)
 
     async def backend_pids(self) -> tuple[int, int]:
-        """Of one connection the server process as announced, and as it is now."""
-        async with self._pooled() as connection:
-            return await _backend_pids(connection)
+        """Of one connection the server process as announced, and as it is now.
+
+        Where they differ, a connection that gives names to its statements is warned of.
+        """
+        async with self._from_pool() as connection:
+            announced, actual = await backend_pids(connection)
+            if announced != actual:
+                warn_of_names(connection)
+        return announced, actual
 
     @asynccontextmanager
     async def _connection(self) -> AsyncGenerator[AnyConnection]:
@@ -181,11 +194,11 @@ class AsyncpgPoolDriver(PostgresDriver):
             async with listener.borrowed() as connection:
                 yield connection
         else:
-            async with self._pooled() as connection:
+            async with self._from_pool() as connection:
                 yield connection
 
     @asynccontextmanager
-    async def _pooled(self) -> AsyncGenerator[AnyConnection]:
+    async def _from_pool(self) -> AsyncGenerator[AnyConnection]:
         # The pool keeps to the timeout when it takes the connection back, too.
         async with (
             self._pool.acquire(timeout=statement_seconds()) as connection,
@@ -266,10 +279,6 @@ class AsyncpgPoolDriver(PostgresDriver):
             raise
         logger.info("Listening again, on another connection")
         self._listening_changed(True)
-
-
-async def _backend_pids(connection: AnyConnection) -> tuple[int, int]:
-    return connection.get_server_pid(), int(await connection.fetchval("SELECT pg_backend_pid()"))
 
 
 async def _copy_records(

@@ -39,6 +39,7 @@ async def open_psycopg(settings: ConnectionSettings) -> AsyncGenerator[PsycopgDr
         connect_psycopg(settings=settings) as connection,
         PsycopgDriver(connection) as driver,
     ):
+        await driver.backend_pids()  # it adapts to a pooler
         yield driver
 
 

@@ -53,6 +53,7 @@ class PsycopgDriver(PostgresDriver):
         self._statements = StatementMemory(connection)
         self._reader = NotificationReader(connection, self.tm, self._lost)
         self._turn = asyncio.Lock()
+        self._pooled = False
 
     @property
     def closed(self) -> bool:
@@ -110,9 +111,15 @@ class PsycopgDriver(PostgresDriver):
         return cursor.rowcount
 
     async def backend_pids(self) -> tuple[int, int]:
-        """The server process as announced, and as it is now; they differ behind a pooler."""
+        """The server process as announced, and as it is now; they differ behind a pooler.
+
+        Where they do, no statement is prepared from then on: the pooler may be in transaction
+        mode, and what was prepared then is elsewhere, or another client's.
+        """
         [row] = await self.fetch("SELECT pg_backend_pid() AS pid")
-        return self._connection.info.backend_pid, int(str(row["pid"]))
+        announced, actual = self._connection.info.backend_pid, int(str(row["pid"]))
+        self._pooled = announced != actual
+        return announced, actual
 
     async def _run(self, query: str, args: Sequence[object]) -> AsyncDriverCursor:
         async with self._in_turn():
@@ -142,7 +149,10 @@ class PsycopgDriver(PostgresDriver):
     ) -> AsyncDriverCursor:
         cursor = AsyncDriverCursor(self._connection, self._adapters)
         await cursor.execute(
-            statement.text, values, prepare=statement.prepare, binary=statement.binary
+            statement.text,
+            values,
+            prepare=False if self._pooled else statement.prepare,
+            binary=statement.binary,
         )
         statement.learn(cursor)
         return cursor

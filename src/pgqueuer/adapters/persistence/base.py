@@ -40,6 +40,7 @@ SHORT: Final = frozenset(
         "schedule_start",
         "settle",
         "update_heartbeat",
+        "whereabouts",
     }
 )
 """What workers ask all the time; each takes milliseconds."""

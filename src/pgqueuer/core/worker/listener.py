@@ -75,7 +75,8 @@ class QueueListener:
     """Listens for as long as the worker runs.
 
     `healthy` tells whether notifications can be relied on; while it is false the worker polls.
-    Any notification proves the listener, so a busy channel needs no checks.
+    Any notification proves the listener, so a busy channel needs no checks. Behind a pooler none
+    does: the one that came may have been sent over the same server connection by chance.
     """
 
     def __init__(
@@ -86,6 +87,8 @@ class QueueListener:
         pending: MutableMapping[HealthCheckId, asyncio.Future[HealthCheckEvent]],
         on_change: Callable[[], None],
         observers: Observers | None = None,
+        *,
+        behind_pooler: bool = False,
     ) -> None:
         self._queries = queries
         self._channels = channels
@@ -99,7 +102,8 @@ class QueueListener:
         )
         self._callback = notice_callback(self._heard, on_operation=self._changed)
         self._last_heard = 0.0
-        self.healthy = True
+        self._behind_pooler = behind_pooler
+        self.healthy = not behind_pooler
 
     def _changed(self, operation: str) -> None:
         self._last_heard = asyncio.get_running_loop().time()
@@ -115,6 +119,12 @@ class QueueListener:
         driver = self._queries.driver
         if isinstance(driver, ListeningWatcher):
             driver.watch_listening(self._connection_changed)
+        if self._behind_pooler:
+            logger.warning(
+                "A pooler is between this worker and the database and may not pass notifications "
+                "on; the worker looks for work every second. Give it a direct connection"
+            )
+            self._observers.tell(ListenerChanged(healthy=False))
         try:
             await self._listen()
         except Exception as error:  # polling serves meanwhile
@@ -153,6 +163,8 @@ class QueueListener:
 
         Raises FailingListenerError at the first failure if `raise_on_failure`.
         """
+        if self._behind_pooler and not raise_on_failure:
+            await asyncio.Event().wait()
         backoff = Backoff(first=1.0, longest=CHECK_INTERVAL)
         while True:
             await asyncio.sleep(jittered(CHECK_INTERVAL) if self.healthy else backoff.next_delay())
@@ -184,6 +196,8 @@ class QueueListener:
         self._on_change()
 
     def _back(self) -> None:
+        if self._behind_pooler:
+            return
         if not self.healthy:
             logger.info("The listener on %s is back", self._channels[0])
             self._observers.tell(ListenerChanged(healthy=True))
