@@ -14,13 +14,15 @@ class Continuity:
     """What a manager and its supervisor tell each other about the connection.
 
     With `replaceable` the supervisor brings another driver when the one of the manager is closed;
-    until then the manager keeps its handlers running and their outcomes unwritten. Once `ending`
+    until then the manager keeps its handlers running and their outcomes unwritten. The first one
+    over a new connection is told by `after_outage`. Once `ending`
     is set the program stops, and what can not be written within a lease is given up. The manager
     sets `started` when it has found its tables; the worker gives `resume`, which renews its leases
     and puts back what it claimed without knowing, to be awaited after an exchange of the driver.
     """
 
     replaceable: bool = False
+    after_outage: bool = False
     ending: bool = False
     started: bool = False
     resume: Callable[[], Awaitable[None]] | None = None

@@ -71,7 +71,11 @@ class LeaseKeeper:
 
 
 class Reaper:
-    """Puts the jobs of dead workers back to the queue, when the oldest lease would expire."""
+    """Puts the jobs of dead workers back to the queue, when the oldest lease would expire.
+
+    After the database was away, as it was before the start too if `after_outage`, many a worker
+    that lives could not renew its leases. It gets half a lease to do so first.
+    """
 
     def __init__(
         self,
@@ -80,20 +84,28 @@ class Reaper:
         heartbeat_timeout: timedelta,
         terms: Mapping[QueueEntrypoint, EntrypointTerms],
         on_report: Callable[[ReapReport], None],
+        *,
+        after_outage: bool = False,
     ) -> None:
         self._store = store
         self._owner = owner
         self._timeout = heartbeat_timeout
         self._terms = terms
         self._on_report = on_report
+        self._after_outage = after_outage
 
     async def run(self) -> None:
         """Reap for ever, at the start too; failures are logged and tried again."""
         backoff = Backoff()
         while True:
             try:
+                if self._after_outage:
+                    await self._store.outlook(self._terms)  # raises while it lasts
+                    self._after_outage = False
+                    await asyncio.sleep(self._timeout.total_seconds() / 2)
                 report = await self._store.reap(self._owner, self._terms, self._timeout)
             except Exception:
+                self._after_outage = True
                 if not backoff.failures:
                     logger.exception("Expired leases could not be looked for; trying again")
                 await asyncio.sleep(backoff.next_delay())

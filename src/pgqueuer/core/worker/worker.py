@@ -101,7 +101,10 @@ class Worker:
         self._leases = LeaseKeeper(
             parts.queries, parts.owner, timeout, self._held, self._lease_lost
         )
-        self._reaper = Reaper(parts.queries, parts.owner, timeout, self._terms, self._reaped)
+        away = parts.continuity.after_outage
+        self._reaper = Reaper(
+            parts.queries, parts.owner, timeout, self._terms, self._reaped, after_outage=away
+        )
         parts.continuity.resume = self._resume
 
     async def run(

@@ -54,9 +54,12 @@ class Generation:
     end what they have begun, and this generation keeps its context open until they have.
     """
 
-    def __init__(self, plan: Plan, elders: Sequence[Generation]) -> None:
+    def __init__(
+        self, plan: Plan, elders: Sequence[Generation], *, after_outage: bool = False
+    ) -> None:
         self._plan = plan
         self._elders = elders
+        self._after_outage = after_outage
         self._manager: Manager | None = None
         self._continuity = Continuity()
         self._shutdown = asyncio.Event()
@@ -120,6 +123,7 @@ class Generation:
                     return
                 manager = setup_shutdown_handlers(entered, self._shutdown)
                 self._continuity = set_continuity(manager, self._plan.replaces)
+                self._continuity.after_outage = self._after_outage
                 self._manager = manager
                 await self._serve(manager)
         finally:

@@ -38,7 +38,7 @@ class Succession:
         """Until a manager ends well or the program is stopped; raise what ended the last one."""
         try:
             while self._living() or not self._stop.shutdown.is_set():
-                current = Generation(self._plan, self._living())
+                current = Generation(self._plan, self._living(), after_outage=self._away)
                 self._generations.append(current)
                 await self._follow(current)
                 if not current.living and not self._is_followed(current):
