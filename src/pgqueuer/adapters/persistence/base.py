@@ -18,6 +18,7 @@ T = TypeVar("T")
 SHORT: Final = frozenset(
     {
         "claim",
+        "claim_after",
         "claim_limited",
         "claim_suspect",
         "completion_state",
@@ -39,6 +40,7 @@ SHORT: Final = frozenset(
         "schedule_set_queued",
         "schedule_start",
         "settle",
+        "settle_done",
         "update_heartbeat",
         "whereabouts",
     }

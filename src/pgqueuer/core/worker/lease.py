@@ -84,7 +84,6 @@ class Reaper:
         heartbeat_timeout: timedelta,
         terms: Mapping[QueueEntrypoint, EntrypointTerms],
         on_report: Callable[[ReapReport], None],
-        *,
         after_outage: bool = False,
     ) -> None:
         self._store = store

@@ -102,9 +102,7 @@ class Worker:
             parts.queries, parts.owner, timeout, self._held, self._lease_lost
         )
         away = parts.continuity.after_outage
-        self._reaper = Reaper(
-            parts.queries, parts.owner, timeout, self._terms, self._reaped, after_outage=away
-        )
+        self._reaper = Reaper(parts.queries, parts.owner, timeout, self._terms, self._reaped, away)
         parts.continuity.resume = self._resume
 
     async def run(
@@ -167,14 +165,11 @@ class Worker:
                 backoff.reset()
             except Exception as error:
                 self._claiming.tell(False)
-                if self._closed():
+                if self._parts.continuity.is_gone(self._queries):
                     raise
                 if not backoff.failures:
                     logger.warning("The queue can not be reached, trying again", exc_info=error)
                 await self._wakeup.wait(backoff.next_delay())
-
-    def _closed(self) -> bool:
-        return self._parts.continuity.is_gone(self._queries)
 
     async def _resume(self) -> None:
         await self._leases.renew()
@@ -394,7 +389,8 @@ class Worker:
         async with Background(self._buffer.drain()) as drain:
             patience = self._options.heartbeat_timeout.total_seconds()
             try:
-                while not drain.ended and patience > 0 and not self._closed():
+                gone = self._parts.continuity.is_gone
+                while not drain.ended and patience > 0 and not gone(self._queries):
                     await drain.wait(LULL)
                     patience -= 0 if self._parts.continuity.patient else LULL
             finally:
