@@ -360,7 +360,7 @@ class Worker:
     def _lease_lost(self, job_id: JobId) -> None:
         """A running job is no longer ours; an outcome on its way finds out by itself."""
         self._dispatcher.lose(job_id)
-        if self._dispatcher.is_lost(job_id):
+        if self._dispatcher.runs(job_id) and not self._dispatcher.keeps(job_id):
             self._held.pop(job_id, None)
             # The answer may be older than a claim that failed and took the job once more.
             self._claims.doubt()
