@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from pgqueuer import PgQueuer, QueueManager
+from pgqueuer import PgQueuer, QueueManager, SchedulerManager
 from pgqueuer.errors import FailingListenerError
 
 PATIENCE = 20.0
@@ -28,7 +28,7 @@ async def until(condition: Callable[[], bool] | Callable[[], Awaitable[bool]]) -
 
 @asynccontextmanager
 async def working(
-    manager: PgQueuer | QueueManager, **options: object
+    manager: PgQueuer | QueueManager | SchedulerManager, **options: object
 ) -> AsyncIterator[asyncio.Task[None]]:
     """Run the manager inside the block, then shut it down and wait for its end."""
     task = asyncio.create_task(manager.run(**options))

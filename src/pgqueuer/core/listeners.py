@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,6 +22,9 @@ from pgqueuer.domain.models import (
 )
 from pgqueuer.domain.types import Channel, HealthCheckId, JobId
 from pgqueuer.ports.driver import Driver, NotifyCallback
+
+REASONS_TOLD: Final = 5
+SECONDS_BETWEEN_COMPLAINTS: Final = 10.0
 
 EventCallback = Callable[[AnyEvent], None]
 
@@ -101,11 +105,13 @@ def notice_callback(
     that there is work.
     """
 
+    strangers = _Strangers()
+
     def receive(payload: str | bytes | bytearray) -> None:
         try:
             if on_operation is not None and (operation := _changed_operation(payload)):
                 on_operation(operation)
-            elif (event := _parse(payload)) is not None:
+            elif (event := _parse(payload, strangers)) is not None:
                 handler(event)
         except Exception:
             logger.critical("The handler of a notification failed", exc_info=True)
@@ -121,14 +127,33 @@ def _changed_operation(payload: str | bytes | bytearray) -> str | None:
     return operation.group(1) if operation else None
 
 
-def _parse(payload: str | bytes | bytearray) -> AnyEvent | None:
+class _Strangers:
+    """Tells of payloads that are no event, as anyone may send as many as he likes."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+        self._untold = 0
+
+    def tell(self, error: ValidationError) -> None:
+        """Log it, without the payload, which may be anyone's data; at most once in a while."""
+        if (now := time.monotonic()) < self._next:
+            self._untold += 1
+            return
+        details = error.errors(include_input=False, include_url=False, include_context=False)
+        reasons = [
+            f"{'.'.join(map(str, detail['loc']))} {detail['type']}".strip()
+            for detail in details[:REASONS_TOLD]
+        ]
+        more = f" ({self._untold} more since the last time)" if self._untold else ""
+        logger.critical("Ignoring a notification that is no event: %s%s", "; ".join(reasons), more)
+        self._next, self._untold = now + SECONDS_BETWEEN_COMPLAINTS, 0
+
+
+def _parse(payload: str | bytes | bytearray, strangers: _Strangers) -> AnyEvent | None:
     try:
         return AnyEvent.model_validate_json(payload)
     except ValidationError as error:
-        # Without the input, which may be anyone's data.
-        details = error.errors(include_input=False, include_url=False, include_context=False)
-    reasons = [f"{'.'.join(map(str, detail['loc']))} {detail['type']}" for detail in details]
-    logger.critical("Ignoring a notification that is no event: %s", "; ".join(reasons).strip())
+        strangers.tell(error)
     return None
 
 

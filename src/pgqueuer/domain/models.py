@@ -98,7 +98,10 @@ def utc_now() -> datetime:
 def _decode_json(value: object) -> object:
     """Drivers hand out JSONB as text or, where a codec is set, as the decoded value."""
     if isinstance(value, str | bytes | bytearray):
-        return json.loads(value)
+        try:
+            return json.loads(value)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
     return value
 
 
@@ -125,10 +128,10 @@ class TableChangedEvent(Event, frozen=True):
 
 
 class CancellationEvent(Event, frozen=True):
-    """Someone asked for these jobs to be canceled."""
+    """Someone asked for these jobs to be canceled; what only looks like an id is none."""
 
     type: Literal["cancellation_event"]
-    ids: list[JobId]
+    ids: list[Annotated[JobId, Field(strict=True)]]
 
 
 class HealthCheckEvent(Event, frozen=True):

@@ -154,7 +154,7 @@ async def test_a_scheduler_that_was_taken_over_leaves_its_successors_row_alone(c
         await queries.driver.execute(
             """
             UPDATE pgqueuer_schedules
-            SET next_run = now() + interval '1 hour', heartbeat = now() + interval '1 day'
+            SET next_run = now() + interval '1 hour', heartbeat = now()
             """
         )
         taken = await only(queries)

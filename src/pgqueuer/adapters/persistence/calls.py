@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from pgqueuer.adapters.persistence.duplicates import duplicates_named
 from pgqueuer.adapters.persistence.query_helpers import cell
-from pgqueuer.adapters.persistence.rows import read_jobs
+from pgqueuer.adapters.persistence.rows import read_logs, show_jobs
 from pgqueuer.adapters.persistence.validation import as_models
 from pgqueuer.domain import events
 from pgqueuer.domain.models import Job, JobStatusRow, Log, QueueStatistics
@@ -59,7 +59,7 @@ def job_status(ids: Sequence[JobId]) -> Call[list[JobStatusRow]]:
 
 def queue_job_by_id(job_id: JobId) -> Call[Job | None]:
     return Call(
-        statement="insight_job", args=(job_id,), read=lambda rows: next(iter(read_jobs(rows)), None)
+        statement="insight_job", args=(job_id,), read=lambda rows: next(iter(show_jobs(rows)), None)
     )
 
 
@@ -67,14 +67,14 @@ def job_log_history(job_id: JobId, limit: int) -> Call[list[Log]]:
     return Call(
         statement="insight_job_history",
         args=(job_id, limit),
-        read=lambda rows: as_models(Log, rows),
+        read=read_logs,
     )
 
 
 def list_failed_jobs(limit: int, order: SortOrder) -> Call[list[Job]]:
     if order not in ("ASC", "DESC"):
         raise ValueError(f"order must be 'ASC' or 'DESC', got {order!r}")
-    return Call(statement="insight_failed_jobs", args=(limit, order), read=read_jobs)
+    return Call(statement="insight_failed_jobs", args=(limit, order), read=show_jobs)
 
 
 def cancel_jobs(settings: DBSettings, ids: Sequence[JobId]) -> Call[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from pgqueuer.adapters.persistence import calls
-from pgqueuer.adapters.persistence.rows import read_jobs
+from pgqueuer.adapters.persistence.rows import read_logs, show_jobs
 from pgqueuer.adapters.persistence.statistics import LogFolding
 from pgqueuer.adapters.persistence.validation import as_models
 from pgqueuer.domain.models import (
@@ -77,7 +77,7 @@ class InsightQueries(LogFolding):
 
     async def exception_logs(self, limit: int = 100) -> list[Log]:
         """The newest log rows of jobs that an exception ended, newest first."""
-        return as_models(Log, await self._fetch("insight_exceptions", limit))
+        return read_logs(await self._fetch("insight_exceptions", limit))
 
     async def newest_logs(self, limit: int = 100) -> list[Log]:
         """The newest transitions of all jobs, newest first."""
@@ -98,7 +98,7 @@ class InsightQueries(LogFolding):
         payload its case counts. It reads the whole queue where little is found.
         """
         rows = await self._fetch("insight_browse", limit, offset, statuses, entrypoints, search)
-        return read_jobs(rows)
+        return show_jobs(rows)
 
     async def queue_job_by_id(self, job_id: JobId) -> Job | None:
         """The job while it is queued, picked or held; None once it has left the queue."""

@@ -33,6 +33,8 @@ MAX_ENTRYPOINT_LENGTH = 512
 MAX_DEDUPE_KEY_BYTES = 2000
 """A B-tree entry of PostgreSQL holds about 2,700 bytes."""
 
+LONGEST_DELAY = timedelta(days=365_000)
+
 INT4 = range(-(2**31), 2**31)
 
 
@@ -158,6 +160,8 @@ def _delay(value: object) -> timedelta:
         raise TypeError(
             f"execute_after must be a timedelta from now or None, got {type(value).__name__}"
         )
+    if abs(value) > LONGEST_DELAY:
+        raise ValueError(f"execute_after must be less than 1,000 years from now, got {value}")
     return value
 
 

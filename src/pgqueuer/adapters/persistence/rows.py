@@ -11,10 +11,14 @@ from typing import Final, TypeAlias
 from pydantic import TypeAdapter, ValidationError
 
 from pgqueuer.adapters.persistence.sqlstate import code_of
-from pgqueuer.domain.models import Job, TracebackRecord, utc_now
+from pgqueuer.adapters.persistence.validation import as_models
+from pgqueuer.domain.models import Job, Log, TracebackRecord, utc_now
 from pgqueuer.domain.types import JobId
 
 UnreadableRow: TypeAlias = tuple[JobId, TracebackRecord]
+
+UNREADABLE: Final = "UnreadableJob"
+"""The type of exception in the records that stand for rows, or tracebacks, that are none."""
 
 _UNREADABLE: Final = (ValidationError, RecursionError)
 """What makes of a row no job; JSON may be nested deeper than Python reads it."""
@@ -28,6 +32,37 @@ def _jobs_adapter() -> TypeAdapter[list[Job]]:
 def read_jobs(rows: Sequence[dict[str, object]]) -> list[Job]:
     """Rows as jobs; raises ValidationError if any of them is not a job."""
     return _jobs_adapter().validate_python(rows)
+
+
+def show_jobs(rows: Sequence[dict[str, object]]) -> list[Job]:
+    """Rows as jobs for people to look at: headers that can not be read are left out."""
+    try:
+        return read_jobs(rows)
+    except _UNREADABLE:
+        return [_without("headers", row) for row in rows]
+
+
+def _without(column: str, row: dict[str, object]) -> Job:
+    try:
+        return Job.model_validate(row)
+    except _UNREADABLE:
+        return Job.model_validate(row | {column: None})
+
+
+def read_logs(rows: list[dict[str, object]]) -> list[Log]:
+    """Rows as transitions; of a traceback that is none only this is told."""
+    try:
+        return as_models(Log, rows)
+    except _UNREADABLE:
+        return [_log(row) for row in rows]
+
+
+def _log(row: dict[str, object]) -> Log:
+    try:
+        return Log.model_validate(row)
+    except _UNREADABLE as error:
+        _, record = unreadable_row(row["job_id"], error)
+        return Log.model_validate(row | {"traceback": record})
 
 
 def read_claimed(
@@ -72,7 +107,7 @@ def unreadable_row(job_id: object, error: Exception) -> UnreadableRow:
     record = TracebackRecord(
         job_id=JobId(job_id),
         timestamp=utc_now(),
-        exception_type="UnreadableJob",
+        exception_type=UNREADABLE,
         exception_message=reason,
         traceback=details,
         additional_context=None,

@@ -11,10 +11,16 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pgqueuer.domain.settings import DBSettings
+
+EARLIEST: Final = "0001-01-02 00:00:00+00"
+LATEST: Final = "9999-12-30 00:00:00+00"
+"""What a datetime of Python can tell, in every time zone. PostgreSQL knows infinity, 4713 BC and
+the year 294276, too; statements that give a time away bring it between these two, so that one row
+that somebody wrote by hand can not spoil the others."""
 
 _MARKER = re.compile(r"""(?<!:):(?:"(?P<identifier>\w+)"|'(?P<literal>\w+)')""")
 
@@ -34,7 +40,8 @@ def sql_names(settings: DBSettings) -> dict[str, str]:
 
     `queue_table` and the like are qualified; `queue_table_name` and the like are bare, for index
     names (see `render`); `queue_table_regclass` and the like are quoted already, for literals
-    that PostgreSQL parses as a name, as in ``:'queue_table_regclass'::regclass``.
+    that PostgreSQL parses as a name, as in ``:'queue_table_regclass'::regclass``. `earliest` and
+    `latest` are times.
     """
     qualified = {
         name: getattr(settings.qualified, name) for name in settings.qualified.__dataclass_fields__
@@ -44,6 +51,7 @@ def sql_names(settings: DBSettings) -> dict[str, str]:
         for name in settings.qualified.__dataclass_fields__
     }
     extra = {"channel": settings.channel, "trigger": settings.trigger}
+    extra |= {"earliest": EARLIEST, "latest": LATEST}
     extra |= {f"{name}_regclass": quote_identifier(value) for name, value in qualified.items()}
     extra["backlog_index_regclass"] = quote_identifier(qualified["queue_table"] + "_ep_prio_id_idx")
     if settings.db_schema is not None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pgqueuer.adapters.persistence import calls
 from pgqueuer.adapters.persistence.base import StatementRunner
 from pgqueuer.adapters.persistence.query_helpers import cell
+from pgqueuer.adapters.persistence.rows import read_logs
 from pgqueuer.adapters.persistence.validation import as_models
 from pgqueuer.domain.lifecycle import TERMINAL
 from pgqueuer.domain.models import JobEnds, JobStatusRow, Log, LogStatistics, QueueStatistics
@@ -41,7 +42,7 @@ class StatisticsQueries(LogFolding):
 
     async def queue_log(self) -> list[Log]:
         """Every transition that the log remembers, oldest first; one row each in memory."""
-        return as_models(Log, await self._fetch("log_rows"))
+        return read_logs(await self._fetch("log_rows"))
 
     async def job_status(self, ids: list[JobId]) -> list[JobStatusRow]:
         """The newest status of each of these jobs; ids that the log does not know are left out."""

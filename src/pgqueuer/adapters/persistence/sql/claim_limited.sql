@@ -144,8 +144,10 @@ counted AS (
 )
 
 SELECT
-    id, priority, created, updated, heartbeat, execute_after, status::text AS status, entrypoint,
-    payload, attempts, queue_manager_id, slot, headers, scan.scanned
+    id, priority, least(greatest(created, :'earliest'), :'latest') AS created,
+    updated, heartbeat, least(greatest(execute_after, :'earliest'), :'latest') AS execute_after,
+    status::text AS status, entrypoint, payload, attempts, queue_manager_id, slot, headers,
+    scan.scanned
 FROM claimed
 CROSS JOIN (
     SELECT

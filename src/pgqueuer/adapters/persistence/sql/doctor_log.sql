@@ -4,6 +4,7 @@ SELECT
     (
         SELECT date_part('epoch', clock_timestamp() - log.created)
         FROM :"queue_table_log" AS log
+        WHERE isfinite(log.created)
         ORDER BY log.id
         LIMIT 1
     ) AS age,

@@ -5,7 +5,8 @@ WITH steps AS (
         log.entrypoint,
         log.status,
         lag(log.status) OVER history AS status_before,
-        log.created - lag(log.created) OVER history AS elapsed
+        least(log.created, :'latest') - lag(least(log.created, :'latest')) OVER history
+            AS elapsed
     FROM :"queue_table_log" AS log
     WHERE log.created >= now() - $1::interval
     WINDOW history AS (PARTITION BY log.job_id ORDER BY log.id)

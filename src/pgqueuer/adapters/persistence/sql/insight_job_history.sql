@@ -5,8 +5,9 @@ WITH history AS MATERIALIZED (
 )
 
 SELECT
-    history.created, history.job_id, history.status::text AS status, history.priority,
-    history.entrypoint, history.traceback, history.aggregated
+    least(greatest(history.created, :'earliest'), :'latest') AS created, history.job_id,
+    history.status::text AS status, history.priority,
+    history.entrypoint, history.traceback, history.aggregated IS TRUE AS aggregated
 FROM history
 ORDER BY history.id DESC
 LIMIT $2::bigint;

@@ -1,6 +1,6 @@
 -- Transitions by minute, entrypoint and status of the last $1, folded or not.
 SELECT
-    date_trunc('minute', counted.created) AS bucket,
+    least(greatest(date_trunc('minute', counted.created), :'earliest'), :'latest') AS bucket,
     counted.entrypoint,
     counted.status::text AS status,
     sum(counted.count)::bigint AS count

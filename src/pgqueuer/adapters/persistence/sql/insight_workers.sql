@@ -2,8 +2,8 @@
 SELECT
     job.queue_manager_id,
     count(*) AS active_jobs,
-    min(job.heartbeat) AS oldest_heartbeat,
-    max(job.heartbeat) AS newest_heartbeat,
+    least(greatest(min(job.heartbeat), :'earliest'), :'latest') AS oldest_heartbeat,
+    least(greatest(max(job.heartbeat), :'earliest'), :'latest') AS newest_heartbeat,
     array_agg(DISTINCT job.entrypoint ORDER BY job.entrypoint) AS entrypoints
 FROM :"queue_table" AS job
 WHERE job.status = 'picked' AND job.queue_manager_id IS NOT NULL

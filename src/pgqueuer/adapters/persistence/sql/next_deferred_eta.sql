@@ -1,5 +1,5 @@
 -- Time until the next deferred job of the entrypoints $1 is due; NULL if there is none.
-SELECT min(due.execute_after) - now() AS eta
+SELECT min(least(due.execute_after, :'latest')) - now() AS eta
 FROM unnest($1::text[]) AS served (entrypoint)
 CROSS JOIN LATERAL (
     SELECT job.execute_after

@@ -36,6 +36,6 @@ WITH backlog AS MATERIALIZED (
 SELECT
     coalesce(bool_or(has_work AND has_room), false) AS ready,
     coalesce(bool_or(has_work AND NOT has_room), false) AS saturated,
-    min(next_due) - now() AS next_eligible,
+    min(least(next_due, :'latest')) FILTER (WHERE next_due IS NOT NULL) - now() AS next_eligible,
     coalesce(array_agg(entrypoint) FILTER (WHERE has_other_limit), '{}') AS other_limits
 FROM backlog;

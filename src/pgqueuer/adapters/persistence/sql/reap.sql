@@ -28,8 +28,8 @@ ended AS (
             CASE WHEN expired.poison THEN 'failed' ELSE 'queued' END AS :"queue_status_type"
         ),
         updated = now(),
-        attempts = job.attempts + 1,
-        takeovers = job.takeovers + 1,
+        attempts = least(job.attempts, 2147483646) + 1,
+        takeovers = least(job.takeovers, 2147483646) + 1,
         queue_manager_id = NULL,
         slot = NULL
     FROM expired
@@ -79,7 +79,7 @@ SELECT
             AND job.execute_after <= now()
     ) AS suspects,
     (
-        SELECT job.heartbeat + $1::interval - now()
+        SELECT least(job.heartbeat, :'latest') + $1::interval - now()
         FROM :"queue_table" AS job
         WHERE job.status = 'picked'
             AND job.entrypoint = ANY ($2::text[])

@@ -4,5 +4,7 @@ UPDATE :"schedules_table" AS schedule
 SET status = 'queued', last_run = now(), updated = now()
 FROM unnest($1::bigint[], $2::timestamptz[]) AS given (id, next_run)
 WHERE schedule.id = given.id
-    AND COALESCE(schedule.paused_next_run, schedule.next_run) = given.next_run
+    AND least(
+        greatest(COALESCE(schedule.paused_next_run, schedule.next_run), :'earliest'), :'latest'
+    ) = given.next_run
 RETURNING schedule.id;

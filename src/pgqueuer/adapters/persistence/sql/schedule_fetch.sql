@@ -12,8 +12,11 @@ WITH due AS MATERIALIZED (
     WHERE schedule.next_run <= now()
         AND schedule.paused_next_run IS NULL
         AND (
-            schedule.status = 'queued'
-            OR (schedule.status = 'picked' AND schedule.heartbeat < now() - $4::interval)
+            coalesce(schedule.status, 'queued') = 'queued'
+            OR (
+                schedule.status = 'picked'
+                AND schedule.heartbeat NOT BETWEEN now() - $4::interval AND now() + interval '1 day'
+            )
         )
         AND (
             wanted.delay <= interval '0'
@@ -33,7 +36,17 @@ picked AS (
 )
 
 SELECT
-    id, expression, heartbeat, created, updated, next_run, last_run, status::text AS status,
-    entrypoint, due, false AS paused
+    id, expression, heartbeat, least(greatest(created, :'earliest'), now()) AS created, updated,
+    least(greatest(next_run, :'earliest'), :'latest') AS next_run,
+    CASE
+        WHEN last_run IS NOT NULL
+            THEN least(greatest(last_run, :'earliest'), :'latest')
+    END AS last_run,
+    status::text AS status, entrypoint,
+    CASE
+        WHEN due IS NOT NULL
+            THEN least(greatest(due, :'earliest'), :'latest')
+    END AS due,
+    false AS paused
 FROM picked
 ORDER BY id;

@@ -8,12 +8,16 @@ WITH free AS MATERIALIZED (
     INNER JOIN
         unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[])
         AS given (id, next_run, due, following)
-        ON schedule.id = given.id AND schedule.next_run = given.next_run
+        ON schedule.id = given.id
+        AND least(greatest(schedule.next_run, :'earliest'), :'latest') = given.next_run
     WHERE schedule.next_run <= now()
         AND schedule.paused_next_run IS NULL
         AND (
-            schedule.status = 'queued'
-            OR (schedule.status = 'picked' AND schedule.heartbeat < now() - $5::interval)
+            coalesce(schedule.status, 'queued') = 'queued'
+            OR (
+                schedule.status = 'picked'
+                AND schedule.heartbeat NOT BETWEEN now() - $5::interval AND now() + interval '1 day'
+            )
         )
     ORDER BY schedule.id
     FOR UPDATE OF schedule SKIP LOCKED
@@ -32,7 +36,17 @@ moved AS (
 )
 
 SELECT
-    id, expression, heartbeat, created, updated, next_run, last_run, status::text AS status,
-    entrypoint, due, false AS paused
+    id, expression, heartbeat, least(greatest(created, :'earliest'), now()) AS created, updated,
+    least(greatest(next_run, :'earliest'), :'latest') AS next_run,
+    CASE
+        WHEN last_run IS NOT NULL
+            THEN least(greatest(last_run, :'earliest'), :'latest')
+    END AS last_run,
+    status::text AS status, entrypoint,
+    CASE
+        WHEN due IS NOT NULL
+            THEN least(greatest(due, :'earliest'), :'latest')
+    END AS due,
+    false AS paused
 FROM moved
 ORDER BY id;

@@ -26,7 +26,7 @@ kept AS (
         updated = now(),
         queue_manager_id = NULL,
         slot = NULL,
-        attempts = job.attempts + outcomes.counted,
+        attempts = least(job.attempts, 2147483647 - outcomes.counted) + outcomes.counted,
         execute_after = CASE
             WHEN outcomes.status = 'queued' AND outcomes.delay IS NOT NULL
                 THEN now() + outcomes.delay

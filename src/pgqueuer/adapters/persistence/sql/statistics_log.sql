@@ -3,7 +3,7 @@
 -- are those of one moment.
 SELECT
     coalesce(folded.count, 0) + coalesce(pending.count, 0) AS count,
-    coalesce(folded.created, pending.created) AS created,
+    least(greatest(coalesce(folded.created, pending.created), :'earliest'), :'latest') AS created,
     coalesce(folded.entrypoint, pending.entrypoint) AS entrypoint,
     coalesce(folded.priority, pending.priority) AS priority,
     coalesce(folded.status, pending.status)::text AS status
