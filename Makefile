@@ -18,7 +18,7 @@ STAMP := $(VENV)/.installed
 CONSTRAINTS := $(VENV)/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint type test soak limits bench docs demo clean
+.PHONY: help setup lint type test soak limits audit bench docs demo clean
 
 help: ## Show this help
 	@echo "make VERB [NAME=VALUE ...]"
@@ -53,6 +53,12 @@ soak: $(STAMP) ## Break workers, server and network for MINUTES=10; SOAK=tests/s
 limits: $(STAMP) ## Make CLAIMS=100000 claims by killed workers under limits of 1, 3 and 10
 	@PGQUEUER_TEST_CLAIMS=$(CLAIMS) $(MAKE) --no-print-directory test WORKERS=0 TESTS=tests/acceptance/test_limits_of_a_fleet.py ARGS="-s -q"
 
+audit: $(STAMP) ## Look for known vulnerabilities of what is installed, where pip-audit reaches a list
+	test -x .venv-audit/bin/python || $(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	.venv-audit/bin/python -m pip install --quiet --group audit
+	$(BIN)/python scripts/audit.py .venv-audit/bin/pip-audit
+
 bench: $(STAMP) ## Measure the speed and the memory; ARGS are for the benchmark
 	$(BIN)/python -m benchmarks $(ARGS)
 
@@ -63,4 +69,4 @@ demo: $(STAMP) ## Run the demonstration; TREE=PATH for another checkout
 	$(BIN)/python demo/run.py $(TREE)
 
 clean: ## Remove what the other verbs made
-	rm -rf .venv .venv-oldest .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist site plugins/*/build plugins/*/src/*.egg-info
+	rm -rf .venv .venv-oldest .venv-audit .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist site plugins/*/build plugins/*/src/*.egg-info

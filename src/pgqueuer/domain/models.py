@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import traceback as traceback_module
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, RootModel
 
@@ -155,10 +155,21 @@ class AnyEvent(
 Headers = Annotated[dict[str, object] | None, BeforeValidator(_decode_json)]
 
 
+class _Hidden:
+    """Stands for a value in a `repr()`."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __repr__(self) -> str:
+        return f"<{self.size} hidden>"
+
+
 class Job(BaseModel):
     """A row of the queue as its handler sees it.
 
-    `payload` is exactly the bytes that were enqueued. `attempts` counts the deliveries that ended
+    `payload` is exactly the bytes that were enqueued; `repr()` tells the sizes of it and of the
+    headers, so that they get into no log by accident. `attempts` counts the deliveries that ended
     in a retry or a takeover, so it is 0 the first time. `queue_manager_id` is the owner while the
     job is picked, and `slot` the seat that it holds under a concurrency limit.
     """
@@ -176,6 +187,11 @@ class Job(BaseModel):
     queue_manager_id: QueueManagerId | None
     slot: Slot | None = None
     headers: Headers = None
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        for name, value in super().__repr_args__():
+            hidden = name in ("payload", "headers") and value is not None
+            yield name, _Hidden(len(value)) if hidden else value
 
     def header_section(self, key: str) -> dict[str, object] | None:
         """The dictionary under `key` of the headers; None where there is none."""

@@ -294,7 +294,9 @@ class ConnectionSettings(_EnvironmentModel):
     What is None here is left to libpq's own variables (PGHOST, PGUSER, …). Times in seconds.
     """
 
-    dsn: str | None = Field(default=None, validation_alias=AliasChoices("PGQUEUER_DSN", "PGDSN"))
+    dsn: str | None = Field(
+        default=None, repr=False, validation_alias=AliasChoices("PGQUEUER_DSN", "PGDSN")
+    )
     pool_min_size: int = Field(default=1, ge=0, validation_alias="PGQUEUER_POOL_MIN_SIZE")
     pool_max_size: int = Field(default=5, ge=1, validation_alias="PGQUEUER_POOL_MAX_SIZE")
     connect_timeout: float | None = Field(

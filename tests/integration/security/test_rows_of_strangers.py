@@ -165,6 +165,10 @@ async def test_every_report_can_be_made(queries, stranger):
         assert await queries.throughput_summary(last)
         assert await queries.log_statistics(None, last)
     assert await queries.throughput_timeseries(timedelta(days=1))
+    assert await queries.latency_timeseries(timedelta(days=1), timedelta(minutes=1))
+    groups = await queries.failure_groups(timedelta(days=1))
+    assert sum(group.count for group in groups) >= jobs
+    assert len(await queries.browse_queue(limit=1000, search="$$")) == 0
     assert len(await queries.log_statistics(None)) == len(TIMES) * 5 + 1
     assert await queries.queue_job_by_id(2**63 - 1)
     assert await queries.prune_log()

@@ -24,7 +24,7 @@ class ChildProcess:
 
     def __init__(self, process: Process) -> None:
         assert process.stdin is not None  # noqa: S101 - both are pipes
-        assert process.stdout is not None  # noqa: S101
+        assert process.stdout is not None  # noqa: S101 - as above
         self.served = 0
         self.idle_since = 0.0
         self._process = process

@@ -15,7 +15,8 @@ INTERRUPTED = 130
 """What shells report for a command that Ctrl-C ended."""
 CHECK_CONNECTION = "Check that PostgreSQL is up, and --pg-dsn, PGDSN or PGHOST"
 
-_LOGIN_PASSWORD = re.compile(r"""([^\s:@/"']*:)(?!//)\S*(@)""")
+_WORD_WITH_LOGIN = re.compile(r"(?<!\S)\S+@")
+_BEFORE_PASSWORD = re.compile(r":(?!//)")
 _KEYWORD_PASSWORD = re.compile(r"(password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&'\"]+)", re.IGNORECASE)
 _MISSING_OBJECT = frozenset({"3F000", "42P01", "42703", "42704", "42883"})
 _NO_CONNECTION = ("08", "28", "3D", "53300", "57P")
@@ -121,4 +122,10 @@ def one_line(text: str) -> str:
 
 def redact(text: str) -> str:
     """`text` without the passwords of connection strings."""
-    return _KEYWORD_PASSWORD.sub(r"\1***", _LOGIN_PASSWORD.sub(r"\1***\2", text))
+    return _KEYWORD_PASSWORD.sub(r"\1***", _WORD_WITH_LOGIN.sub(_without_password, text))
+
+
+def _without_password(word: re.Match[str]) -> str:
+    """What stands between the first colon, but that of a scheme, and the last @ is left out."""
+    colon = _BEFORE_PASSWORD.search(word[0])
+    return word[0] if colon is None else f"{word[0][: colon.end()]}***@"

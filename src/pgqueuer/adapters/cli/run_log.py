@@ -56,8 +56,7 @@ class DiscreetFormatter(logging.Formatter):
         self.inner = inner
 
     def format(self, record: logging.LogRecord) -> str:
-        text = self.inner.format(record)
-        return redact(text) if record.exc_info else text
+        return redact(self.inner.format(record))
 
 
 class DiscreetJsonFormatter(JsonFormatter):
@@ -65,7 +64,7 @@ class DiscreetJsonFormatter(JsonFormatter):
 
     def fields(self, record: logging.LogRecord) -> dict[str, object]:
         fields = super().fields(record)
-        if record.exc_info:
-            for name in ("message", "exception"):
+        for name in ("message", "exception"):
+            if name in fields:
                 fields[name] = redact(str(fields[name]))
         return fields

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from pgqueuer.adapters.cli.grants_cmd import sql_grants
 from pgqueuer.adapters.cli.schema_options import (
     create_schema_option,
     durability_option,
@@ -30,6 +31,9 @@ __all__ = ["render_autovac", "render_durability", "render_plan", "render_upgrade
 @click.group("sql")
 def sql_app() -> None:
     """Print the SQL of a schema command, for migrations of your own. Connects to nothing."""
+
+
+sql_app.add_command(sql_grants)
 
 
 @sql_app.command("install")

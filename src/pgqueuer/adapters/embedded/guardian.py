@@ -174,7 +174,7 @@ def main(argument: str) -> None:
 
 def launch(command: list[str], inherited: list[int], user: int | None, group: int | None) -> None:
     """Starts PostgreSQL, which alone keeps the inherited descriptors, such as `server.lock`."""
-    subprocess.Popen(  # noqa: S603
+    subprocess.Popen(  # noqa: S603 - no shell, and no words of others
         command,
         cwd="/",
         pass_fds=inherited,

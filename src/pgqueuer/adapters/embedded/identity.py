@@ -42,7 +42,7 @@ class ServerUser:
         pass_fds: Sequence[int] = (),
     ) -> subprocess.CompletedProcess[str]:
         """Runs the command as this user, away from folders that the user may not enter."""
-        return subprocess.run(  # noqa: S603
+        return subprocess.run(  # noqa: S603 - no shell, and no words of others
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -103,7 +103,7 @@ def spawn_guardian(
         "group": user.gid if user.switch else None,
     }
     with open_log(folder, user) as log:
-        subprocess.run(  # noqa: S603
+        subprocess.run(  # noqa: S603 - no shell, and no words of others
             [sys.executable, "-I", "-S", guardian.__file__, json.dumps(plan)],
             stdin=subprocess.DEVNULL,
             stdout=log,

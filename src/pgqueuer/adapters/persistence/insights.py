@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from pgqueuer.adapters.persistence import calls
+from pgqueuer.adapters.persistence.query_helpers import is_storable
 from pgqueuer.adapters.persistence.rows import read_logs, show_jobs
 from pgqueuer.adapters.persistence.statistics import LogFolding
 from pgqueuer.adapters.persistence.validation import as_models
@@ -40,7 +41,7 @@ class InsightQueries(LogFolding):
 
     async def throughput_summary(self, last: timedelta | None = None) -> list[ThroughputStats]:
         """Transitions by entrypoint and status, after a fold; None means ever."""
-        await self._fold()
+        await self._fold_if_allowed()
         return as_models(ThroughputStats, await self._fetch("insight_throughput", last))
 
     async def throughput_timeseries(self, last: timedelta) -> list[ThroughputBucket]:
@@ -49,7 +50,7 @@ class InsightQueries(LogFolding):
         The minute in which the window begins is counted in part; minutes without transitions
         are left out.
         """
-        await self._fold()
+        await self._fold_if_allowed()
         return as_models(ThroughputBucket, await self._fetch("insight_timeseries", last))
 
     async def latency_timeseries(self, last: timedelta, step: timedelta) -> list[LatencyBucket]:
@@ -97,6 +98,8 @@ class InsightQueries(LogFolding):
         `search` is an id, or a text in the entrypoint, the headers or the payload; only in the
         payload its case counts. It reads the whole queue where little is found.
         """
+        if search is not None and not is_storable(search):
+            return []
         rows = await self._fetch("insight_browse", limit, offset, statuses, entrypoints, search)
         return show_jobs(rows)
 

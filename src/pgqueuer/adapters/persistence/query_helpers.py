@@ -204,6 +204,15 @@ def _storable(argument: str, value: str) -> str:
     return value
 
 
+def is_storable(text: str) -> bool:
+    """Whether PostgreSQL's text can have this one in it."""
+    try:
+        _storable("text", text)
+    except ValueError:
+        return False
+    return True
+
+
 def check_on_conflict(on_conflict: str) -> None:
     """Raise ValueError unless `on_conflict` is one of the known words."""
     if on_conflict not in get_args(OnConflict):

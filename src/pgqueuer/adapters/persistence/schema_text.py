@@ -3,6 +3,7 @@
 - `schema/`: the truth, one object a file, created in the order of the file names;
 - `migrations/`: the path from older schemas; each may be run again at any time;
 - `ddl/`: the other statements, one a file, named for what they do;
+- `roles/`: what the roles of producers, workers and readers are given;
 - `catalog/`: what is asked of the system catalogs.
 
 Identifiers and literals come in through psql's markers, see `sqltext`. What is neither, a keyword
@@ -121,6 +122,10 @@ class SchemaText:
     def migration(self, name: str, **names: str) -> str:
         """The statement `migrations/<name>.sql`."""
         return self._fill("migrations", name, {}, names)
+
+    def role(self, name: str, **names: str) -> str:
+        """The statement `roles/<name>.sql`."""
+        return self._fill("roles", name, {}, names)
 
     def catalog(self, name: str, *, catalog: str = "", **names: str) -> str:
         """The query `catalog/<name>.sql`."""

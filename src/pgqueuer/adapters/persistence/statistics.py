@@ -20,6 +20,11 @@ ROWS_PER_FOLD = 10_000
 class LogFolding(StatementRunner):
     """Folding, for whoever reads statistics."""
 
+    async def _fold_if_allowed(self) -> None:
+        """Fold, unless this role, or a standby, can only read; readers count from the log then."""
+        if cell(await self._fetch("statistics_may_fold"), "allowed"):
+            await self._fold()
+
     async def _fold(self, *, alone: bool = False) -> None:
         """Fold until nothing is left that nobody else is folding, a bounded batch a statement.
 
@@ -68,7 +73,7 @@ class StatisticsQueries(LogFolding):
 
         At most `limit` rows (None: all) of the last `last` (None: ever).
         """
-        await self._fold()
+        await self._fold_if_allowed()
         return as_models(LogStatistics, await self._fetch("statistics_log", limit, last))
 
     async def unaggregated_log_count(self) -> int:

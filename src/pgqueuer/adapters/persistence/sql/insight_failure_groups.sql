@@ -14,7 +14,7 @@ failures AS (
         held.id AS job_id,
         TRUE AS is_held,
         held.entrypoint,
-        COALESCE(reason.created, held.updated) AS created,
+        least(greatest(COALESCE(reason.created, held.updated), :'earliest'), :'latest') AS created,
         reason.traceback
     FROM held
     LEFT JOIN LATERAL (
@@ -26,7 +26,9 @@ failures AS (
     ) AS reason ON TRUE
     UNION ALL
     (
-        SELECT log.job_id, FALSE AS is_held, log.entrypoint, log.created, log.traceback
+        SELECT
+            log.job_id, FALSE AS is_held, log.entrypoint,
+            least(log.created, :'latest') AS created, log.traceback
         FROM :"queue_table_log" AS log
         WHERE log.status = 'exception' AND log.created >= now() - $1::interval
         ORDER BY log.created DESC

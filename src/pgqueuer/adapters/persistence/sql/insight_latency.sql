@@ -3,10 +3,11 @@
 -- claim; a wait in the step of its claim when the row before it is the enqueueing.
 WITH steps AS (
     SELECT
-        log.created,
+        least(log.created, :'latest') AS created,
         log.status,
         lag(log.status) OVER history AS status_before,
-        log.created - lag(log.created) OVER history AS elapsed
+        least(log.created, :'latest') - lag(least(log.created, :'latest')) OVER history
+            AS elapsed
     FROM :"queue_table_log" AS log
     WHERE log.created >= now() - $1::interval
     WINDOW history AS (PARTITION BY log.job_id ORDER BY log.id)
