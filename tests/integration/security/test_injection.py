@@ -183,7 +183,7 @@ def test_quoting_leaves_a_name_as_it_is(place, text):
     assert rows == [{name: 1}]
 
 
-IDENTIFIERS = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,23}", fullmatch=True)
+IDENTIFIERS = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,22}", fullmatch=True)
 NAMES = TEXTS | IDENTIFIERS
 
 
@@ -205,7 +205,7 @@ def test_a_name_that_is_no_identifier_is_refused(prefix, schema, channel, table)
 
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(prefix=IDENTIFIERS, schema=IDENTIFIERS, channel=IDENTIFIERS)
-@example(prefix="A" * 24, schema="s" * 63, channel="c" * 63)
+@example(prefix="A" * 23, schema="s" * 63, channel="c" * 63)
 @example(prefix="select_", schema="table", channel="user")
 def test_a_queue_works_under_every_name_that_is_accepted(dsn, prefix, schema, channel):
     assume(not schema.lower().startswith("pg_") and schema.lower() != "information_schema")
