@@ -190,7 +190,7 @@ class Job(BaseModel):
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         for name, value in super().__repr_args__():
-            hidden = name in ("payload", "headers") and value is not None
+            hidden = name in ("payload", "headers") and isinstance(value, bytes | dict)
             yield name, _Hidden(len(value)) if hidden else value
 
     def header_section(self, key: str) -> dict[str, object] | None:
