@@ -2,6 +2,6 @@
 GRANT
     SELECT,
     DELETE,
-    INSERT (created, job_id, status, priority, entrypoint, traceback),
+    INSERT (created, job_id, status, priority, entrypoint, traceback, aggregated),
     UPDATE (aggregated)
 ON :"queue_table_log" TO :"role";
