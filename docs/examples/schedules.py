@@ -25,9 +25,7 @@ def register(pgq: PgQueuer) -> None:
 
     @pgq.schedule("nightly", "0 3 * * *")
     async def nightly(schedule: Schedule, context: ScheduleContext) -> None:
-        queries = context.resources["queries"]
-        assert isinstance(queries, Queries)
-        await queries.enqueue("report", None)
+        await context.queries.enqueue("report", None)
 
 
 async def pause_for_maintenance(queries: Queries) -> None:

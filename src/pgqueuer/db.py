@@ -1,4 +1,7 @@
-"""The database drivers; each is loaded on first use, with the package that it stands on."""
+"""The database drivers; each is loaded on first use, with the package that it stands on.
+
+`PostgresDriver` is the base to write one of your own on.
+"""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from pgqueuer.domain.errors import (
     RetryRequested,
     Snooze,
     UnwrittenOutcomesError,
+    retry_request,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "RetryRequested",
     "Snooze",
     "UnwrittenOutcomesError",
+    "retry_request",
 ]

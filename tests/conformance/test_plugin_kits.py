@@ -1,4 +1,4 @@
-"""Every bundled tracer and executor passes the published kit."""
+"""Every bundled tracer, executor and service passes the published kit."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 import sentry_sdk
 from opentelemetry.sdk.trace import TracerProvider
 
+from pgqueuer.adapters.inmemory import InMemoryDriver, InMemoryQueries
 from pgqueuer.adapters.tracing.logfire import LogfireTracing
 from pgqueuer.adapters.tracing.opentelemetry import OpenTelemetryTracing
 from pgqueuer.adapters.tracing.sentry import SentryTracing
@@ -95,6 +96,27 @@ class TestSchedule(ScheduleExecutorConformance):
         return ScheduleExecutor
 
 
+class TestPrometheus(ServiceConformance):
+    @pytest.fixture
+    async def context(self) -> ServiceContext:
+        return ServiceContext(
+            queries=InMemoryQueries(InMemoryDriver()),
+            shutdown=asyncio.Event(),
+            resources={},
+            options={"metrics-port": "0"},
+        )
+
+    @pytest.fixture
+    def service(self) -> Service:
+        return serve_metrics
+
+
+class TestOpenTelemetryMetrics(ServiceConformance):
+    @pytest.fixture
+    def service(self) -> Service:
+        return record_metrics
+
+
 class TestService(ServiceConformance):
     @pytest.fixture
     def service(self) -> Service:
@@ -108,19 +130,6 @@ class TestService(ServiceConformance):
                 await asyncio.wait([task])
 
         return service
-
-
-class TestPrometheus(ServiceConformance):
-    @pytest.fixture
-    def service(self, monkeypatch: pytest.MonkeyPatch) -> Service:
-        monkeypatch.setenv("PGQUEUER_METRICS_PORT", "0")
-        return serve_metrics
-
-
-class TestOpenTelemetryMetrics(ServiceConformance):
-    @pytest.fixture
-    def service(self) -> Service:
-        return record_metrics
 
 
 class TestCommand(CommandConformance):

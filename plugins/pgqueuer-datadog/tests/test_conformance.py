@@ -7,6 +7,7 @@ from pgqueuer.testing.tracer import TracerConformance
 from pgqueuer_datadog.tracing import DatadogTracing
 
 
+@pytest.mark.usefixtures("sent")
 class TestDatadog(TracerConformance):
     @pytest.fixture
     def tracer(self) -> TracingProtocol:

@@ -6,7 +6,7 @@ import pytest
 from ddtrace.trace import tracer
 
 from pgqueuer import Job, PgQueuer, RetryRequested
-from pgqueuer.ports.tracing import TRACER, TracingProtocol
+from pgqueuer.ports.tracing import TRACER
 from pgqueuer.types import QueueExecutionMode
 from pgqueuer_datadog.tracing import DatadogTracing
 
@@ -18,10 +18,6 @@ def pgq(monkeypatch: pytest.MonkeyPatch) -> PgQueuer:
     """A worker and a producer that trace."""
     monkeypatch.setattr(TRACER, "tracer", DatadogTracing())
     return PgQueuer.in_memory()
-
-
-def test_it_is_what_the_queue_expects():
-    assert isinstance(DatadogTracing(), TracingProtocol)
 
 
 async def test_producer_and_run_share_a_trace(pgq, sent):

@@ -26,10 +26,13 @@ def tick(**changes: object) -> Schedule:
 
 
 def schedule(pgq: PgQueuer, func, **options: object):
-    given = {"queries": pgq.sm.queries, **options}
-    pgq.schedule("report", "0 6 * * *", executor="enqueue", executor_options=given)(func)
+    pgq.schedule("report", "0 6 * * *", executor="enqueue", executor_options=options)(func)
     (executor,) = pgq.sm.registry.values()
     return executor
+
+
+def context_of(pgq: PgQueuer, **resources: object) -> ScheduleContext:
+    return ScheduleContext(resources, enqueuer=pgq.sm.queries)
 
 
 async def done(pgq: PgQueuer, name: str = "report") -> list[Job]:
@@ -65,7 +68,7 @@ async def text(schedule: Schedule) -> str:
 
 async def test_a_tick_makes_a_job_with_the_payload_that_the_function_returns():
     pgq = PgQueuer.in_memory()
-    await schedule(pgq, daily).execute(tick(), ScheduleContext())
+    await schedule(pgq, daily).execute(tick(), context_of(pgq))
 
     (job,) = await done(pgq)
     assert job.payload == b"daily"
@@ -78,7 +81,7 @@ async def test_a_tick_makes_a_job_with_the_payload_that_the_function_returns():
 async def test_the_job_goes_where_it_is_sent():
     pgq = PgQueuer.in_memory()
     executor = schedule(pgq, nothing, entrypoint="other", priority=7)
-    await executor.execute(tick(), ScheduleContext())
+    await executor.execute(tick(), context_of(pgq))
 
     (job,) = await done(pgq, "other")
     assert (job.payload, job.priority) == (None, 7)
@@ -87,9 +90,9 @@ async def test_the_job_goes_where_it_is_sent():
 async def test_a_tick_that_runs_again_makes_no_second_job_and_the_next_one_does():
     pgq = PgQueuer.in_memory()
     executor = schedule(pgq, nothing)
-    await executor.execute(tick(), ScheduleContext())
-    await executor.execute(tick(), ScheduleContext())
-    await executor.execute(tick(due="2030-01-02T06:00:00Z"), ScheduleContext())
+    await executor.execute(tick(), context_of(pgq))
+    await executor.execute(tick(), context_of(pgq))
+    await executor.execute(tick(due="2030-01-02T06:00:00Z"), context_of(pgq))
 
     assert len(await done(pgq)) == 2
 
@@ -100,14 +103,14 @@ async def test_the_function_gets_the_context_that_it_wants():
     async def with_context(schedule: Schedule, context: ScheduleContext) -> bytes:
         return context.resources["payload"]
 
-    await schedule(pgq, with_context).execute(tick(), ScheduleContext({"payload": b"given"}))
+    await schedule(pgq, with_context).execute(tick(), context_of(pgq, payload=b"given"))
     (job,) = await done(pgq)
     assert job.payload == b"given"
 
 
 async def test_the_payload_may_be_an_object_that_the_queue_takes():
     pgq = PgQueuer.in_memory()
-    await schedule(pgq, order).execute(tick(), ScheduleContext())
+    await schedule(pgq, order).execute(tick(), context_of(pgq))
     (job,) = await done(pgq)
     assert job.payload == b'{"number":3}'
 
@@ -115,7 +118,7 @@ async def test_the_payload_may_be_an_object_that_the_queue_takes():
 async def test_what_is_no_payload_fails_the_tick():
     pgq = PgQueuer.in_memory()
     with pytest.raises(TypeError, match="payload"):
-        await schedule(pgq, text).execute(tick(), ScheduleContext())
+        await schedule(pgq, text).execute(tick(), context_of(pgq))
 
 
 async def test_a_job_that_is_refused_for_a_while_is_enqueued_later(queue_dsn, caplog):
@@ -136,7 +139,7 @@ async def test_a_job_that_is_refused_for_a_while_is_enqueued_later(queue_dsn, ca
 
         bring_back = asyncio.Event()
         refused.emit = back_after_the_first_refusal
-        running = asyncio.create_task(executor.execute(tick(), ScheduleContext()))
+        running = asyncio.create_task(executor.execute(tick(), context_of(pgq)))
         await bring_back.wait()
         await connection.execute("alter table away rename to pgqueuer")
         await running
@@ -153,7 +156,7 @@ async def test_without_patience_a_refusal_fails_the_tick(queue_dsn):
         await connection.execute("alter table pgqueuer rename to away")
         executor = schedule(pgq, nothing, patience=timedelta(0))
         with pytest.raises(asyncpg.UndefinedTableError):
-            await executor.execute(tick(), ScheduleContext())
+            await executor.execute(tick(), context_of(pgq))
     finally:
         await connection.close()
 
@@ -161,7 +164,6 @@ async def test_without_patience_a_refusal_fails_the_tick(queue_dsn):
 @pytest.mark.parametrize(
     ("option", "value", "error"),
     [
-        ("queries", None, TypeError),
         ("entrypoint", "", ValueError),
         ("patience", 3, ValueError),
         ("patience", timedelta(-1), ValueError),
@@ -182,9 +184,8 @@ import pgqueuer
 async def main():
     async with pgqueuer.connect() as driver:
         pgq = pgqueuer.PgQueuer(driver)
-        options = {"queries": pgq.sm.queries}
 
-        @pgq.schedule("report", "* * * * * *", executor="enqueue", executor_options=options)
+        @pgq.schedule("report", "* * * * * *", executor="enqueue")
         async def due(schedule):
             return b"every second"
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from pgqueuer.plugins.executors import resolve_executor
 from pgqueuer.testing.executor import ExecutorConformance, ExecutorFactory
+from pgqueuer_process.executor import LimitedProcessExecutor
 
 
 class TestProcess(ExecutorConformance):
@@ -12,4 +12,4 @@ class TestProcess(ExecutorConformance):
 
     @pytest.fixture
     def executor_factory(self) -> ExecutorFactory:
-        return resolve_executor("process", {})
+        return LimitedProcessExecutor

@@ -12,16 +12,21 @@ import pytest
 from pgqueuer import Job, PgQueuer, RetryRequested
 from pgqueuer.executors import AbstractEntrypointExecutor, EntrypointExecutorParameters
 from pgqueuer.models import Context
-from pgqueuer.plugins.executors import resolve_executor
+from pgqueuer.plugins import installed_plugins
 from pgqueuer.types import QueueExecutionMode
 from pgqueuer_process import JobProcessDied, MemoryLimitExceeded
+from pgqueuer_process.executor import LimitedProcessExecutor
 
 
 def make(
     func: Callable[..., object] = handlers.run, **options: object
 ) -> AbstractEntrypointExecutor:
     parameters = EntrypointExecutorParameters(concurrency_limit=0, func=func)
-    return resolve_executor("process", options)(parameters)
+    return LimitedProcessExecutor(parameters, **options)
+
+
+def test_it_is_installed() -> None:
+    assert installed_plugins().executor("process").load() is LimitedProcessExecutor
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.domain.settings import ConnectionSettings
+from pgqueuer.queries import Queries
 from pgqueuer.testing.driver import DriverConformance, OpenDriver
 from pgqueuer.testing.repository import RepositoryConformance
 from pgqueuer_psqlpy import PsqlpyDriver, create_pool

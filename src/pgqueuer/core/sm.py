@@ -196,7 +196,7 @@ class SchedulerManager:
         this_run = Run(None, schedule.entrypoint)
         token = current_run.set(this_run)
         try:
-            await executor.execute(schedule, ScheduleContext(self.resources))
+            await executor.execute(schedule, ScheduleContext(self.resources, enqueuer=self.queries))
         except Exception:
             logger.exception(
                 "The schedule %s (%s)%s failed",

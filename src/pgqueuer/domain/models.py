@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import traceback as traceback_module
 from collections.abc import Iterable, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, RootModel
 
 from pgqueuer.domain.context import Context
+from pgqueuer.domain.enqueuing import Enqueuer
 from pgqueuer.domain.reports import (
     ActiveWorker,
     EntrypointStat,
@@ -297,6 +298,17 @@ class ScheduleContext:
     """What a running schedule may use; `resources` as in `Context`."""
 
     resources: MutableMapping[str, object] = field(default_factory=dict)
+    _: KW_ONLY
+    enqueuer: Enqueuer | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def queries(self) -> Enqueuer:
+        """Enqueues jobs where the schedule is stored; RuntimeError outside of a scheduler."""
+        if self.enqueuer is None:
+            raise RuntimeError(
+                "This context can not enqueue jobs; give it an enqueuer where you make it yourself"
+            )
+        return self.enqueuer
 
 
 class CronExpressionEntrypoint(NamedTuple):

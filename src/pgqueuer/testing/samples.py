@@ -14,6 +14,8 @@ from pgqueuer.domain.types import (
     ScheduleId,
 )
 
+__all__ = ["HandlerError", "make_job", "make_retry", "make_schedule"]
+
 THEN = datetime(2030, 1, 1, tzinfo=UTC)
 
 

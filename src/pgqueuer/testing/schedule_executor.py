@@ -11,8 +11,12 @@ The bundled one passes it::
 
 `executor_factory` is what users give as `executor_factory=`: it takes the parameters and makes an
 executor. Tests are coroutines: run them with pytest-asyncio in its auto mode
-(`asyncio_mode = "auto"`). If due times are not those of the cron expression, say so in the class:
-`follows_cron = False`.
+(`asyncio_mode = "auto"`).
+
+Where your executor does it another way, say so in the class:
+
+- `follows_cron = False`: due times are not those of the cron expression.
+- `uses_result = True`: what the function returns matters; here it returns None then.
 """
 
 from __future__ import annotations
@@ -24,12 +28,13 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from pgqueuer.adapters.inmemory import InMemoryDriver, InMemoryQueries
 from pgqueuer.core.executors import AbstractScheduleExecutor, ScheduleExecutorFactoryParameters
 from pgqueuer.domain.models import Schedule, ScheduleContext, utc_now
 from pgqueuer.domain.types import CronEntrypoint, CronExpression
 from pgqueuer.testing.samples import HandlerError, make_schedule
 
-__all__ = ["ScheduleExecutorConformance", "ScheduleExecutorFactory"]
+__all__ = ["ScheduleExecutorConformance", "ScheduleExecutorFactory", "nothing", "parameters"]
 
 ScheduleExecutorFactory: TypeAlias = Callable[
     [ScheduleExecutorFactoryParameters], AbstractScheduleExecutor
@@ -43,6 +48,7 @@ class ScheduleExecutorConformance:
     """Inherit from it and override `executor_factory`."""
 
     follows_cron = True
+    uses_result = False
 
     @pytest.fixture
     def executor_factory(self) -> ScheduleExecutorFactory:
@@ -54,12 +60,12 @@ class ScheduleExecutorConformance:
     ) -> None:
         seen: list[Schedule] = []
 
-        async def tick(schedule: Schedule) -> str:
+        async def tick(schedule: Schedule) -> str | None:
             seen.append(schedule)
-            return "a result that nobody wants"
+            return None if self.uses_result else "a result that nobody wants"
 
         schedule = make_schedule()
-        await executor_factory(parameters(tick)).execute(schedule, ScheduleContext(resources={}))
+        await executor_factory(parameters(tick)).execute(schedule, make_context())
 
         assert seen == [schedule]
 
@@ -72,7 +78,7 @@ class ScheduleExecutorConformance:
             seen.append(context.resources["mark"])
 
         executor = executor_factory(parameters(tick, accepts_context=True))
-        await executor.execute(make_schedule(), ScheduleContext(resources={"mark": "yes"}))
+        await executor.execute(make_schedule(), make_context(mark="yes"))
 
         assert seen == ["yes"]
 
@@ -85,9 +91,7 @@ class ScheduleExecutorConformance:
             raise error
 
         with pytest.raises(HandlerError) as caught:
-            await executor_factory(parameters(tick)).execute(
-                make_schedule(), ScheduleContext(resources={})
-            )
+            await executor_factory(parameters(tick)).execute(make_schedule(), make_context())
         assert caught.value is error
 
     async def test_a_tick_that_is_canceled_ends_canceled(
@@ -100,9 +104,7 @@ class ScheduleExecutorConformance:
             await asyncio.Event().wait()
 
         async def run() -> None:
-            await executor_factory(parameters(tick)).execute(
-                make_schedule(), ScheduleContext(resources={})
-            )
+            await executor_factory(parameters(tick)).execute(make_schedule(), make_context())
 
         task = asyncio.create_task(run())
         await entered.wait()
@@ -155,6 +157,11 @@ def parameters(
         clean_old=False,
         **options,
     )
+
+
+def make_context(**resources: object) -> ScheduleContext:
+    """What the scheduler hands to an executor: here with a store inside of the process."""
+    return ScheduleContext(resources, enqueuer=InMemoryQueries(InMemoryDriver()))
 
 
 async def nothing(schedule: Schedule) -> None:

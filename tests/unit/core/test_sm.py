@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 
+from pgqueuer.core.applications import PgQueuer
 from pgqueuer.core.executors import (
     AbstractScheduleExecutor,
     ScheduleExecutor,
@@ -261,6 +262,29 @@ def test_the_context_is_detected_unless_stated(
     sm.schedule("tick", "@hourly", accepts_context=given)(with_context)
     [executor] = sm.registry.values()
     assert executor.parameters.accepts_context is expected
+
+
+async def test_a_function_enqueues_where_the_schedule_is_stored() -> None:
+    pgq = PgQueuer.in_memory()
+    done = asyncio.Event()
+
+    @pgq.schedule("tick", EVERY_SECOND)
+    async def tick(schedule: Schedule, context: ScheduleContext) -> None:
+        await context.queries.enqueue("report", b"daily")
+        done.set()
+
+    running = asyncio.create_task(pgq.sm.run())
+    async with asyncio.timeout(PATIENCE):
+        await done.wait()
+        pgq.sm.shutdown.set()
+        await running
+
+    assert {row.entrypoint for row in await pgq.qm.queries.queue_size()} == {"report"}
+
+
+def test_a_context_of_no_scheduler_says_that_it_can_not_enqueue() -> None:
+    with pytest.raises(RuntimeError, match="enqueuer"):
+        _ = ScheduleContext().queries
 
 
 def test_accepts_context_must_be_a_bool(store: Store) -> None:

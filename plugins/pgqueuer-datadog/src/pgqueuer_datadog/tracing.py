@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from ddtrace.propagation.http import HTTPPropagator
 from ddtrace.trace import Context, Span, tracer
 
-from pgqueuer.domain.errors import retry_request
+from pgqueuer.errors import retry_request
 from pgqueuer.models import Job
 
 HEADER = "datadog"

@@ -11,7 +11,6 @@ from typing import Any, cast
 
 from pgqueuer.executors import ScheduleExecutor
 from pgqueuer.models import Schedule, ScheduleContext
-from pgqueuer.ports.repository import RepositoryPort
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 10.0
@@ -23,22 +22,19 @@ logger = logging.getLogger(__name__)
 class EnqueueScheduleExecutor(ScheduleExecutor):
     """Enqueues one job for each tick, with what the function returns as its payload.
 
-    The job goes through `queries` to `entrypoint`, by default of the schedule's name. Its dedupe
-    key has the due time, so a tick that is run twice makes one job as long as that is active. The
-    header `schedule` has the name, the expression and the due time. While the database refuses the
-    job, it is tried again for `patience`; then the tick fails.
+    The job goes to `entrypoint`, by default of the schedule's name, in the queue that the schedule
+    is stored with. Its dedupe key has the due time, so a tick that is run twice makes one job as
+    long as that is active. The header `schedule` has the name, the expression and the due time.
+    While the database refuses the job, it is tried again for `patience`; then the tick fails.
     """
 
     _: KW_ONLY
-    queries: RepositoryPort
     entrypoint: str | None = None
     priority: int = 0
     patience: timedelta = timedelta(seconds=30)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.queries, RepositoryPort):
-            raise TypeError(f"queries must be those of the manager, got {self.queries!r}")
         if self.entrypoint is not None and not (
             isinstance(self.entrypoint, str) and self.entrypoint
         ):
@@ -53,7 +49,7 @@ class EnqueueScheduleExecutor(ScheduleExecutor):
         pause = FIRST_PAUSE
         while True:
             try:
-                return await self._enqueue(schedule, payload)
+                return await self._enqueue(schedule, context, payload)
             except (TypeError, ValueError):
                 raise  # later it would be no better
             except Exception:
@@ -71,10 +67,12 @@ class EnqueueScheduleExecutor(ScheduleExecutor):
         wanted = self.parameters.accepts_context
         return await (func(schedule, context) if wanted else func(schedule))
 
-    async def _enqueue(self, schedule: Schedule, payload: bytes | None) -> None:
+    async def _enqueue(
+        self, schedule: Schedule, context: ScheduleContext, payload: bytes | None
+    ) -> None:
         due = (schedule.due or schedule.next_run).isoformat()
         origin = {"name": schedule.entrypoint, "expression": schedule.expression, "due": due}
-        await self.queries.enqueue(
+        await context.queries.enqueue(
             self.entrypoint or schedule.entrypoint,
             payload,
             self.priority,

@@ -22,6 +22,11 @@ class PostgresDriver:
     Contexts may be nested; leaving the outermost one sets `shutdown` and removes the listeners,
     and entering again clears `shutdown`. The connection itself belongs to the caller and is never
     closed.
+
+    For drivers of one's own too: a subclass has `fetch`, `execute`, `_listen` and `_unlisten`. It
+    calls `_channels.deliver(channel, payload)` for each notification, in the event loop. One that
+    replaces a lost connection listens there to all of `_channels.names`, and tells of both by
+    `_listening_changed`. `_tm` keeps its background tasks.
     """
 
     def __init__(self) -> None:
@@ -126,6 +131,7 @@ class PostgresDriver:
         raise NotImplementedError
 
     def _listening_changed(self, listening: bool) -> None:
+        """Tell those who watch that notifications are lost from now on, or heard again."""
         for callback in tuple(self._listening_callbacks):
             try:
                 callback(listening)
