@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from benchmarks import plugins, waiting
+from benchmarks import drivers, plugins, waiting
 from benchmarks.place import fill, installed
 from pgqueuer import Job, PgQueuer
 from pgqueuer.adapters import embedded
@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BATCH = 1_000
 WAITING = "waiting"
 PLUGINS = "plugins"
+DRIVERS = "drivers"
 Scenario = Callable[[str, int], Coroutine[object, object, float]]
 
 
@@ -91,21 +92,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, prog="make bench")
     parser.add_argument("--jobs", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
+    reports = (WAITING, PLUGINS, DRIVERS)
     parser.add_argument(
-        "--scenario", action="append", choices=[*SCENARIOS, WAITING, PLUGINS], help="repeatable"
+        "--scenario", action="append", choices=[*SCENARIOS, *reports], help="repeatable"
+    )
+    parser.add_argument(
+        "--driver",
+        action="append",
+        help="for the scenario drivers; repeatable, the first is what the ratios are to;"
+        f" else {' and '.join(drivers.BUNDLED)}",
     )
     options = parser.parse_args()
     dsn = os.environ.get("PGDSN", "")
     if not dsn:
         os.environ.setdefault("PGQUEUER_EMBEDDED_DIR", str(ROOT / ".cache" / "bench"))
         embedded.join_for_process()
-    names = options.scenario or [*SCENARIOS, WAITING, PLUGINS]
+    names = options.scenario or [*SCENARIOS, *reports]
     if WAITING in names:
         print(asyncio_run(waiting.report(dsn)), end="\n\n")
         names.remove(WAITING)
     if PLUGINS in names:
         print(plugins.report(dsn, options.jobs, options.rounds), end="\n\n")
         names.remove(PLUGINS)
+    if DRIVERS in names:
+        chosen = options.driver or drivers.BUNDLED
+        print(drivers.report(dsn, options.jobs, options.rounds, chosen), end="\n\n")
+        names.remove(DRIVERS)
     figures: dict[str, list[float]] = {name: [] for name in names}
     for number in range(options.rounds):
         for name in names:
