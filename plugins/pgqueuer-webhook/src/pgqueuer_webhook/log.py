@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
-from pgqueuer.ports.repository import RepositoryPort
+from pgqueuer.ports import RepositoryPort
 from pgqueuer_webhook import statements
 from pgqueuer_webhook.message import JobEvent
 from pgqueuer_webhook.settings import Settings
