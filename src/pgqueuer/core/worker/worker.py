@@ -378,11 +378,8 @@ class Worker:
             async with asyncio.timeout(RELEASE_TIMEOUT):
                 await self._dispatcher.idle()
         except TimeoutError:
-            logger.error(
-                "%s handler(s) ignore their cancellation; their jobs run again when the lease "
-                "expires",
-                self._dispatcher.running,
-            )
+            told = "%s handler(s) ignore their cancellation; a lease later their jobs run again"
+            logger.error(told, self._dispatcher.running)
 
     async def _finish(self) -> None:
         """Write every outcome, or say which could not be written."""
