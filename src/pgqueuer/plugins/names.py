@@ -23,6 +23,7 @@ BUILT_IN_COMMANDS: Final = frozenset(
         "failed",
         "install",
         "listen",
+        "mcp",
         "plugins",
         "prune",
         "queue",
@@ -34,6 +35,7 @@ BUILT_IN_COMMANDS: Final = frozenset(
         "uninstall",
         "upgrade",
         "verify",
+        "web",
         "workers",
     }
 )

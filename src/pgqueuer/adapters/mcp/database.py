@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 class PgQueuerDatabase:
     """The queue behind a pool, which stays the caller's."""
 
-    def __init__(self, pool: asyncpg.Pool, settings: DBSettings | None = None) -> None:
+    def __init__(self, pool: asyncpg.Pool, settings: DBSettings) -> None:
         self.pool = pool
         self.queries = Queries(
-            AsyncpgPoolDriver(pool), QueryBuilderEnvironment(settings or db_settings())
+            AsyncpgPoolDriver(pool), QueryBuilderEnvironment(settings)
         )
         self.insights = InsightsService(self.queries)
 
@@ -47,7 +47,7 @@ class Connection:
         connection_settings: ConnectionSettings | None,
     ) -> None:
         self._dsn = dsn
-        self._settings = settings
+        self._settings = settings or db_settings()
         self._connection_settings = connection_settings
         self._database: PgQueuerDatabase | None = None
 
