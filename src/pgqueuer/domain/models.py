@@ -15,6 +15,7 @@ from pgqueuer.domain.context import Context
 from pgqueuer.domain.enqueuing import Enqueuer
 from pgqueuer.domain.reports import (
     ActiveWorker,
+    EntrypointHealth,
     EntrypointStat,
     FailureGroup,
     JobDurationStats,
@@ -56,6 +57,7 @@ __all__ = [
     "CronEntrypoint",
     "CronExpression",
     "CronExpressionEntrypoint",
+    "EntrypointHealth",
     "EntrypointStat",
     "Event",
     "FailureGroup",

@@ -17,6 +17,17 @@ class QueueAgeStats(BaseModel):
     avg_age_seconds: float
 
 
+class EntrypointHealth(BaseModel):
+    """How long jobs that could run wait, and how long the workers of picked ones are silent.
+
+    In seconds, of the worst job; 0 where there is none.
+    """
+
+    entrypoint: QueueEntrypoint
+    waiting_seconds: float
+    silent_seconds: float
+
+
 class JobDurationStats(BaseModel):
     """Run times from claim to outcome, in seconds."""
 

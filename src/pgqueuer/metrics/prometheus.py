@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from pgqueuer.domain.models import LogStatistics, QueueStatistics
+from pgqueuer.domain.models import EntrypointHealth, LogStatistics, QueueStatistics
 
 DEFAULT_LAST = timedelta(minutes=5)
 
@@ -22,6 +22,9 @@ class MetricNames:
 
     queue_count: str = "pgqueuer_queue_count"
     log_count: str = "pgqueuer_logs_count"
+    waiting: str = "pgqueuer_queue_waiting_seconds"
+    silent: str = "pgqueuer_queue_silent_seconds"
+    transaction: str = "pgqueuer_oldest_transaction_seconds"
 
 
 class StatisticsSource(Protocol):
@@ -34,6 +37,15 @@ class StatisticsSource(Protocol):
     ) -> list[LogStatistics]: ...
 
 
+@runtime_checkable
+class HealthSource(Protocol):
+    """What a repository of the library knows besides."""
+
+    async def entrypoint_health(self) -> list[EntrypointHealth]: ...
+
+    async def oldest_transaction(self) -> float: ...
+
+
 async def collect_metrics(
     repository: StatisticsSource,
     *,
@@ -43,7 +55,8 @@ async def collect_metrics(
     """The text to answer a scrape with.
 
     Jobs that are there now, and transitions of the last `last`, both by entrypoint and status.
-    The latter is a gauge, not a counter: it goes down when the queue does less.
+    The latter is a gauge, not a counter: it goes down when the queue does less. From a
+    `HealthSource` also how long jobs wait, workers are silent and transactions are open.
     """
     names = metric_names or MetricNames()
     lines = [
@@ -52,7 +65,25 @@ async def collect_metrics(
             await repository.log_statistics(None, last), names.log_count, last
         ),
     ]
+    if isinstance(repository, HealthSource):
+        health = await repository.entrypoint_health()
+        lines += health_lines(health, await repository.oldest_transaction(), names)
     return "".join(f"{line}\n" for line in lines)
+
+
+def health_lines(
+    health: Iterable[EntrypointHealth], transaction: float, names: MetricNames
+) -> Iterator[str]:
+    """The lines of the metrics that are ages, in seconds."""
+    rows = list(health)
+    yield from _header(names.waiting, "Since when the oldest job that could run waits.")
+    for row in rows:
+        yield prometheus_format(names.waiting, {"entrypoint": row.entrypoint}, row.waiting_seconds)
+    yield from _header(names.silent, "Since when the most silent picked job has no heartbeat.")
+    for row in rows:
+        yield prometheus_format(names.silent, {"entrypoint": row.entrypoint}, row.silent_seconds)
+    yield from _header(names.transaction, "Age of the oldest open transaction of the database.")
+    yield f"{names.transaction} {transaction}"
 
 
 def aggregated_queue_statistics(

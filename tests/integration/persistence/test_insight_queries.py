@@ -316,3 +316,35 @@ async def test_every_report_honours_schema_and_prefix(dsn: str, driver: str) -> 
         await queries.clear_statistics_log()
         await queries.clear_queue_log()
         assert await queries.queue_log() == []
+
+
+async def test_health_is_that_of_jobs_that_could_run_and_of_those_that_run(
+    queries: Queries, db: asyncpg.Connection
+) -> None:
+    await queries.enqueue(["a", "b"], [None, None], [0, 0], [None, timedelta(hours=1)])
+    await db.execute(
+        "UPDATE pgqueuer SET created = created - interval '2 hours', "
+        "execute_after = execute_after - interval '10 minutes'"
+    )
+    ready, deferred = await queries.entrypoint_health()
+
+    assert (ready.entrypoint, deferred.entrypoint) == ("a", "b")
+    assert 600 <= ready.waiting_seconds < 700
+    assert (ready.silent_seconds, deferred.waiting_seconds) == (0, 0)
+
+    await db.execute(
+        "UPDATE pgqueuer SET status = 'picked', heartbeat = now() - interval '5 minutes'"
+    )
+    silent = await queries.entrypoint_health()
+
+    assert all(300 <= row.silent_seconds < 400 and row.waiting_seconds == 0 for row in silent)
+
+
+async def test_the_oldest_transaction_is_that_of_another_session(
+    queries: Queries, queue_dsn: str
+) -> None:
+    other = await asyncpg.connect(queue_dsn)
+    async with other.transaction():
+        await other.fetchval("SELECT 1")
+        assert await queries.oldest_transaction() > 0
+    await other.close(timeout=5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import MutableMapping
+from datetime import timedelta
 
 import pytest
 
@@ -45,7 +46,7 @@ async def get(app: object, path: str) -> tuple[int, dict[str, str], str]:
 async def test_the_route_answers_a_scrape_as_plain_text() -> None:
     fastapi = pytest.importorskip("fastapi")
     repository = InMemoryQueries(InMemoryDriver())
-    await repository.enqueue("mail", None)
+    await repository.enqueue("mail", None, execute_after=timedelta(hours=1))
     names = MetricNames(queue_count="jobs")
     app = fastapi.FastAPI()
     app.include_router(create_metrics_router(repository, metric_names=names, path="/scrape"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import uuid4
@@ -9,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from pgqueuer.adapters.inmemory import InMemoryDriver, InMemoryQueries
-from pgqueuer.domain.models import QueueStatistics
+from pgqueuer.domain.models import LogStatistics, QueueStatistics
 from pgqueuer.metrics.prometheus import (
     MetricNames,
     aggregated_statistics,
@@ -57,7 +58,8 @@ async def test_a_scrape_has_jobs_and_transitions(repository: InMemoryQueries) ->
 
     text = await collect_metrics(repository)
 
-    assert text == "\n".join(
+    counts, ages = text.split("# HELP pgqueuer_queue_waiting_seconds")
+    assert counts == "\n".join(
         [
             "# HELP pgqueuer_queue_count Jobs in the queue now.",
             "# TYPE pgqueuer_queue_count gauge",
@@ -71,6 +73,28 @@ async def test_a_scrape_has_jobs_and_transitions(repository: InMemoryQueries) ->
             "",
         ]
     )
+    assert re.findall(r"^(pgqueuer_\w+)(.*) [\d.e-]+$", ages, re.M) == [
+        ("pgqueuer_queue_waiting_seconds", '{entrypoint="a"}'),
+        ("pgqueuer_queue_waiting_seconds", '{entrypoint="b"}'),
+        ("pgqueuer_queue_silent_seconds", '{entrypoint="a"}'),
+        ("pgqueuer_queue_silent_seconds", '{entrypoint="b"}'),
+        ("pgqueuer_oldest_transaction_seconds", ""),
+    ]
+
+
+async def test_a_repository_with_statistics_only_is_scraped_without_ages() -> None:
+    class Statistics:
+        async def queue_size(self) -> list[QueueStatistics]:
+            return []
+
+        async def log_statistics(
+            self, limit: int | None, last: timedelta | None = None
+        ) -> list[LogStatistics]:
+            return []
+
+    text = await collect_metrics(Statistics())
+
+    assert re.findall("# TYPE (.*) gauge", text) == ["pgqueuer_queue_count", "pgqueuer_logs_count"]
 
 
 async def test_names_and_window_can_be_chosen(repository: InMemoryQueries) -> None:
@@ -80,7 +104,7 @@ async def test_names_and_window_can_be_chosen(repository: InMemoryQueries) -> No
         last=timedelta(hours=1),
     )
 
-    assert text == (
+    assert text.startswith(
         "# HELP jobs Jobs in the queue now.\n"
         "# TYPE jobs gauge\n"
         "# HELP steps Jobs that entered a status in the last 3600 seconds.\n"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 from pgqueuer.adapters.persistence import calls
-from pgqueuer.adapters.persistence.query_helpers import is_storable
+from pgqueuer.adapters.persistence.query_helpers import cell, is_storable
 from pgqueuer.adapters.persistence.rows import read_logs, show_jobs
 from pgqueuer.adapters.persistence.statistics import LogFolding
 from pgqueuer.adapters.persistence.validation import as_models
 from pgqueuer.domain.models import (
     ActiveWorker,
+    EntrypointHealth,
     FailureGroup,
     Job,
     JobDurationStats,
@@ -34,6 +35,17 @@ class InsightQueries(LogFolding):
     async def queue_age(self) -> list[QueueAgeStats]:
         """How long queued jobs have been there, deferred ones included, by entrypoint."""
         return as_models(QueueAgeStats, await self._fetch("insight_queue_age"))
+
+    async def entrypoint_health(self) -> list[EntrypointHealth]:
+        """How long jobs wait and workers are silent, for entrypoints with queued or picked jobs."""
+        return as_models(EntrypointHealth, await self._fetch("insight_health"))
+
+    async def oldest_transaction(self) -> float:
+        """Seconds that the oldest transaction of another session of this database is open.
+
+        0 without one. Those of other users count only for a member of pg_read_all_stats.
+        """
+        return float(str(cell(await self._fetch("insight_oldest_transaction"), "seconds")))
 
     async def job_duration_percentiles(self, last: timedelta) -> list[JobDurationStats]:
         """Seconds from claim to outcome, by entrypoint; both must lie in the window."""

@@ -13,6 +13,7 @@ from pgqueuer.adapters.inmemory.queries.schedules import Schedules
 from pgqueuer.adapters.inmemory.queries.table import job_of
 from pgqueuer.domain.models import (
     ActiveWorker,
+    EntrypointHealth,
     FailureGroup,
     Job,
     QueueAgeStats,
@@ -35,6 +36,30 @@ class Insights(Schedules):
             if row.status == "queued":
                 queued[row.entrypoint].append(row)
         return [_age(entrypoint, rows, now) for entrypoint, rows in sorted(queued.items())]
+
+    async def entrypoint_health(self) -> list[EntrypointHealth]:
+        """How long jobs wait and workers are silent, by entrypoint."""
+        now = utc_now()
+        waiting: defaultdict[QueueEntrypoint, float] = defaultdict(float)
+        silent: defaultdict[QueueEntrypoint, float] = defaultdict(float)
+        for row in self._table.rows.values():
+            if row.status == "queued":
+                since = max(row.created, row.execute_after)
+                longest = max(waiting[row.entrypoint], (now - since).total_seconds())
+                waiting[row.entrypoint] = longest
+            elif row.status == "picked":
+                longest = max(silent[row.entrypoint], (now - row.heartbeat).total_seconds())
+                silent[row.entrypoint] = longest
+        return [
+            EntrypointHealth(
+                entrypoint=name, waiting_seconds=waiting[name], silent_seconds=silent[name]
+            )
+            for name in sorted({*waiting, *silent})
+        ]
+
+    async def oldest_transaction(self) -> float:
+        """0: nobody else has a transaction here."""
+        return 0.0
 
     async def active_workers(self) -> list[ActiveWorker]:
         """Workers as seen from the jobs that they hold, the busiest first."""
