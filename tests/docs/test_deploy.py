@@ -17,7 +17,7 @@ import yaml
 from prometheus_client import CollectorRegistry, generate_latest
 
 from pgqueuer.adapters.cli.cli import app
-from pgqueuer.metrics.prometheus import MetricNames
+from pgqueuer.metrics.prometheus import SILENT, TRANSACTION, WAITING, MetricNames
 from pgqueuer.metrics.worker_prometheus import PrometheusObserver
 from pgqueuer.ports.observer import JobOutcome, JobsSettled, LoopBlocked
 from tests.support.documents import DOCS, ROOT
@@ -178,7 +178,7 @@ def exported() -> set[str]:
     observer.observe(LoopBlocked(seconds=1.0, entrypoints=("a",)))
     samples = re.findall(r"^(pgqueuer\w+)", generate_latest(registry).decode(), re.M)
     names = MetricNames()
-    return {*samples, *(getattr(names, field) for field in names.__dataclass_fields__)}
+    return {*samples, names.queue_count, names.log_count, WAITING, SILENT, TRANSACTION}
 
 
 def test_rules_and_dashboard_use_metrics_that_are_exported() -> None:

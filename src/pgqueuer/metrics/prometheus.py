@@ -12,6 +12,10 @@ from pgqueuer.domain.models import EntrypointHealth, LogStatistics, QueueStatist
 
 DEFAULT_LAST = timedelta(minutes=5)
 
+WAITING = "pgqueuer_queue_waiting_seconds"
+SILENT = "pgqueuer_queue_silent_seconds"
+TRANSACTION = "pgqueuer_oldest_transaction_seconds"
+
 _LABEL_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 _HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
 
@@ -22,9 +26,6 @@ class MetricNames:
 
     queue_count: str = "pgqueuer_queue_count"
     log_count: str = "pgqueuer_logs_count"
-    waiting: str = "pgqueuer_queue_waiting_seconds"
-    silent: str = "pgqueuer_queue_silent_seconds"
-    transaction: str = "pgqueuer_oldest_transaction_seconds"
 
 
 class StatisticsSource(Protocol):
@@ -67,23 +68,21 @@ async def collect_metrics(
     ]
     if isinstance(repository, HealthSource):
         health = await repository.entrypoint_health()
-        lines += health_lines(health, await repository.oldest_transaction(), names)
+        lines += aggregated_health(health, await repository.oldest_transaction())
     return "".join(f"{line}\n" for line in lines)
 
 
-def health_lines(
-    health: Iterable[EntrypointHealth], transaction: float, names: MetricNames
-) -> Iterator[str]:
+def aggregated_health(health: Iterable[EntrypointHealth], transaction: float) -> Iterator[str]:
     """The lines of the metrics that are ages, in seconds."""
     rows = list(health)
-    yield from _header(names.waiting, "Since when the oldest job that could run waits.")
+    yield from _header(WAITING, "Since when the oldest job that could run waits.")
     for row in rows:
-        yield prometheus_format(names.waiting, {"entrypoint": row.entrypoint}, row.waiting_seconds)
-    yield from _header(names.silent, "Since when the most silent picked job has no heartbeat.")
+        yield prometheus_format(WAITING, {"entrypoint": row.entrypoint}, row.waiting_seconds)
+    yield from _header(SILENT, "Since when the most silent picked job has no heartbeat.")
     for row in rows:
-        yield prometheus_format(names.silent, {"entrypoint": row.entrypoint}, row.silent_seconds)
-    yield from _header(names.transaction, "Age of the oldest open transaction of the database.")
-    yield f"{names.transaction} {transaction}"
+        yield prometheus_format(SILENT, {"entrypoint": row.entrypoint}, row.silent_seconds)
+    yield from _header(TRANSACTION, "Age of the oldest open transaction of the database.")
+    yield f"{TRANSACTION} {transaction}"
 
 
 def aggregated_queue_statistics(

@@ -48,6 +48,21 @@ class InsightTests(RepositoryKit):
             assert age.oldest_created >= oldest.created
             assert 0 <= age.avg_age_seconds <= age.oldest_age_seconds < HOUR.total_seconds()
 
+    async def test_health_has_jobs_that_could_run_and_those_that_run(self, reports: Store) -> None:
+        me = worker()
+        await reports.enqueue([WORK, OTHER], [None] * 2, execute_after=[None, HOUR])
+
+        later, waiting = await reports.entrypoint_health()
+
+        assert (later.entrypoint, later.waiting_seconds) == (OTHER, 0)
+        assert (waiting.entrypoint, waiting.silent_seconds) == (WORK, 0)
+        assert 0 <= waiting.waiting_seconds < HOUR.total_seconds()
+        await claim_one(reports, me)
+        picked = (await reports.entrypoint_health())[1]
+        assert picked.waiting_seconds == 0
+        assert 0 <= picked.silent_seconds < HOUR.total_seconds()
+        assert await reports.oldest_transaction() >= 0
+
     async def test_active_workers_are_seen_from_what_they_hold(self, reports: Store) -> None:
         busy, calm = worker(), worker()
         await reports.enqueue([WORK, WORK, OTHER, OTHER], [None] * 4, [9, 9, 9, 0])
