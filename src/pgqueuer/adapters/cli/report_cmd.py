@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from importlib.util import find_spec
 
 import click
 
-from pgqueuer.adapters.cli.connection import with_queries
+from pgqueuer.adapters.cli.cli import asyncio_run
+from pgqueuer.adapters.cli.connection import open_queries, with_queries
 from pgqueuer.adapters.cli.failures import UserError
-from pgqueuer.adapters.cli.options import LARGEST_ID, Seconds
+from pgqueuer.adapters.cli.options import LARGEST_ID, AppConfig, Seconds
 from pgqueuer.adapters.cli.tables import json_option, limit_option, show_models
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.domain.models import LogStatistics, Schedule
@@ -28,9 +31,16 @@ DAY = 86_400
 )
 @limit_option(25, "rows")
 @json_option
+@click.option("--plain", is_flag=True, help="Print the table, also where the live view would run.")
 @click.pass_context
-def dashboard(ctx: click.Context, interval: timedelta | None, limit: int, as_json: bool) -> None:
-    """Show what happened to jobs lately, newest first."""
+def dashboard(
+    ctx: click.Context, interval: timedelta | None, limit: int, as_json: bool, plain: bool
+) -> None:
+    """Show the queue live in a terminal, else what happened to jobs lately, newest first."""
+    asked = interval is not None or as_json or plain or _is_given(ctx, "limit")
+    if not asked and _can_be_live():
+        _show_live(AppConfig.of(ctx))
+        return
 
     async def watch(queries: Queries) -> None:
         while True:
@@ -43,6 +53,24 @@ def dashboard(ctx: click.Context, interval: timedelta | None, limit: int, as_jso
             await asyncio.sleep(interval.total_seconds())
 
     with_queries(ctx, watch)
+
+
+def _is_given(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+
+
+def _can_be_live() -> bool:
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    return terminal and find_spec("textual") is not None
+
+
+def _show_live(config: AppConfig) -> None:
+    from pgqueuer.adapters.terminal.app import Dashboard  # noqa: PLC0415 - an extra, and slow
+
+    async def run() -> None:
+        await Dashboard(lambda: open_queries(config)).run_async()
+
+    asyncio_run(run())
 
 
 def _show_statistics(rows: Sequence[LogStatistics], as_json: bool) -> None:

@@ -1,0 +1,1 @@
+"""The queue in a terminal, live; needs the `dashboard` extra (Textual)."""

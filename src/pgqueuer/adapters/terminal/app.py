@@ -1,0 +1,195 @@
+"""The live view: tabs, keys, and a refresh that outlives the database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+
+from rich.text import Text
+from textual import on, work
+from textual.app import App, ComposeResult
+from textual.widgets import DataTable, Footer, Input, Static, TabbedContent, TabPane
+
+from pgqueuer.adapters.cli.failures import explain
+from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.adapters.terminal import entrypoints, jobs, overview, schedules, workers
+from pgqueuer.adapters.terminal.rows import Row, View, printable
+from pgqueuer.adapters.terminal.screens import ConfirmScreen, JobScreen
+from pgqueuer.adapters.terminal.source import Opener, Source
+from pgqueuer.core.insights import InsightsService, QueueManagementService
+from pgqueuer.domain.models import utc_now
+from pgqueuer.domain.types import JobId
+
+VIEWS: Final = (overview.VIEW, entrypoints.VIEW, jobs.VIEW, workers.VIEW, schedules.VIEW)
+REFRESH_SECONDS: Final = 2.0
+
+
+class Dashboard(App[None]):
+    """Shows one view at a time and asks for it anew every two seconds."""
+
+    TITLE = "PgQueuer"
+    ENABLE_COMMAND_PALETTE = False
+    CSS = """
+    #status { height: 1; }
+    #filter { display: none; }
+    JobScreen, ConfirmScreen { align: center middle; }
+    #job { width: 90%; height: 90%; border: round $primary; padding: 0 1; background: $surface; }
+    #told { height: auto; }
+    #question { width: auto; height: auto; border: round $warning; padding: 1 2; }
+    """
+    BINDINGS = [  # noqa: RUF012 - Textual's way
+        *[(str(n), f"view('{view.name}')", view.title) for n, view in enumerate(VIEWS, 1)],
+        ("slash", "filter", "Filter"),
+        ("r", "requeue", "Requeue"),
+        ("c", "cancel", "Cancel"),
+        ("q", "quit", "Quit"),
+    ]
+
+    def __init__(self, opener: Opener, *, every: float = REFRESH_SECONDS) -> None:
+        super().__init__()
+        self._source = Source(opener)
+        self._every = every
+        self._wanted: str | None = None
+        self._rows: dict[str, Row] = {}
+        self._wake = asyncio.Event()
+
+    def compose(self) -> ComposeResult:
+        """Tabs with a table each, the filter and one line of news."""
+        with TabbedContent(id="tabs"):
+            for view in VIEWS:
+                with TabPane(view.title, id=view.name):
+                    yield DataTable[Text](id=f"{view.name}-table", cursor_type="row")
+        yield Input(placeholder="Entrypoint; empty shows all", id="filter")
+        yield Static("Connecting", id="status", markup=False)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Begin to refresh."""
+        for view in VIEWS:
+            self._table(view).add_columns(*view.columns)
+        self._table(VIEWS[0]).focus()
+        self._keep_showing()
+
+    async def on_unmount(self) -> None:
+        """Leave the database."""
+        await self._source.close()
+
+    @work
+    async def _keep_showing(self) -> None:
+        while True:
+            self._wake.clear()
+            view = self._view()
+            rows = await self._ask(partial(self._gather, view))
+            if rows is not None and view is self._view():
+                self._show(view, rows)
+            try:
+                await asyncio.wait_for(self._wake.wait(), self._every)
+            except TimeoutError:
+                pass
+
+    async def _gather(self, view: View, queries: Queries) -> list[Row]:
+        return await view.gather(InsightsService(queries), self._wanted)
+
+    async def _ask(self, question: Callable[[Queries], Awaitable[list[Row]]]) -> list[Row] | None:
+        """What it returns; a failure is told in a line, and None returned."""
+        try:
+            rows = await self._source.ask(question)
+        except Exception as error:
+            self._tell(f"{explain(error)} The view goes on trying.")
+            return None
+        chosen = f", only {self._wanted}" if self._wanted else ""
+        self._tell(f"{utc_now():%H:%M:%S} UTC{chosen}")
+        return rows
+
+    def _tell(self, line: str) -> None:
+        self.screen_stack[0].query_one("#status", Static).update(printable(line))
+
+    def _view(self) -> View:
+        active = self.screen_stack[0].query_one("#tabs", TabbedContent).active
+        return next((view for view in VIEWS if view.name == active), VIEWS[0])
+
+    def _table(self, view: View) -> DataTable[Text]:
+        return self.screen_stack[0].query_one(f"#{view.name}-table", DataTable)
+
+    def _show(self, view: View, rows: list[Row]) -> None:
+        """Put the rows into the table; the cursor stays at its row if that is still there."""
+        table = self._table(view)
+        chosen, place = self._chosen_key(table), table.cursor_row
+        table.clear()
+        self._rows = {row.key: row for row in rows}
+        for row in self._rows.values():
+            table.add_row(*(Text(printable(cell)) for cell in row.cells), key=row.key)
+        keys = list(self._rows)
+        table.move_cursor(row=keys.index(chosen) if chosen in self._rows else place)
+
+    @staticmethod
+    def _chosen_key(table: DataTable[Text]) -> str:
+        if not table.is_valid_row_index(table.cursor_row):
+            return ""
+        return table.ordered_rows[table.cursor_row].key.value or ""
+
+    def _chosen_job(self) -> JobId | None:
+        row = self._rows.get(self._chosen_key(self._table(self._view())))
+        return None if row is None else row.job_id
+
+    def action_view(self, name: str) -> None:
+        """Go to a tab."""
+        self.query_one("#tabs", TabbedContent).active = name
+
+    @on(TabbedContent.TabActivated)
+    def _view_changed(self) -> None:
+        if not self.query_one("#filter", Input).has_focus:
+            self._table(self._view()).focus()
+        self._wake.set()
+
+    def action_filter(self) -> None:
+        """Ask for the entrypoint to show."""
+        field = self.query_one("#filter", Input)
+        field.display = True
+        field.focus()
+
+    @on(Input.Submitted, "#filter")
+    def _filter_chosen(self, event: Input.Submitted) -> None:
+        self._wanted = event.value.strip() or None
+        event.input.display = False
+        self._table(self._view()).focus()
+        self._wake.set()
+
+    @on(DataTable.RowSelected)
+    @work
+    async def _open_job(self) -> None:
+        if (job_id := self._chosen_job()) is None:
+            return
+
+        async def look(queries: Queries) -> list[Row]:
+            insights = InsightsService(queries)
+            job, history = await insights.job(job_id), await insights.job_history(job_id)
+            self.push_screen(JobScreen(job_id, job, history))
+            return []
+
+        await self._ask(look)
+
+    @work
+    async def action_requeue(self) -> None:
+        """Put the chosen job back, if it is held."""
+        if (job_id := self._chosen_job()) is not None:
+            await self._change(lambda manage: manage.requeue([job_id]))
+
+    @work
+    async def action_cancel(self) -> None:
+        """Cancel the chosen job, once it is confirmed."""
+        job_id = self._chosen_job()
+        if job_id is not None and await self.push_screen_wait(
+            ConfirmScreen(f"Cancel job {job_id}? It is deleted from the queue.")
+        ):
+            await self._change(lambda manage: manage.cancel([job_id]))
+
+    async def _change(self, change: Callable[[QueueManagementService], Awaitable[None]]) -> None:
+        async def apply(queries: Queries) -> list[Row]:
+            await change(QueueManagementService(queries))
+            return []
+
+        await self._ask(apply)
+        self._wake.set()

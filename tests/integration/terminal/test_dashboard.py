@@ -1,0 +1,146 @@
+"""The live view of `pgq dashboard` over a real queue."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+
+import asyncpg
+from textual.widgets import Static
+
+from pgqueuer.adapters.terminal.app import Dashboard
+from pgqueuer.adapters.terminal.screens import ConfirmScreen, JobScreen
+from pgqueuer.models import TracebackRecord
+from pgqueuer.queries import Queries
+from pgqueuer.types import JobId
+from tests.support.sample_queue import fill
+from tests.support.terminal import cells, job_table, opener, shown, status_line
+
+
+async def hold_one(dsn: str, entrypoint: str = "send_mail") -> JobId:
+    """A held job; its payload and its exception look like markup."""
+    from tests.support.sample_queue import pick
+
+    async with opener(dsn)() as queries:
+        (job_id,) = await queries.enqueue(
+            entrypoint, b'{"to": "[red]x[/red]"}', headers={"tenant": "shop-1"}
+        )
+        (job,) = await pick(queries, 1, [entrypoint])
+        error = TracebackRecord.from_exception(ValueError("[/bold] boom"), job.id)
+        await queries.log_jobs([(job, "failed", error)])
+    return job_id
+
+
+async def test_every_view_shows_its_rows(queue_dsn):
+    async with opener(queue_dsn)() as queries:
+        await fill(queries, history=timedelta(minutes=20))
+    app = Dashboard(opener(queue_dsn), every=0.1)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await shown(pilot, lambda: ["all", "Held", "8"] in cells(app, "overview"))
+        await pilot.press("2")
+        await shown(pilot, lambda: "send_mail" in [row[0] for row in cells(app, "entrypoints")])
+        await pilot.press("3")
+        await shown(
+            pilot, lambda: {"held", "picked", "queued"} == {row[1] for row in cells(app, "jobs")}
+        )
+        await pilot.press("4")
+        await shown(pilot, lambda: "5 picked" in [row[1] for row in cells(app, "workers")])
+        await pilot.press("5")
+        await shown(
+            pilot,
+            lambda: (
+                ["nightly_report", "0 3 * * *", "paused"]
+                in [row[1:4] for row in cells(app, "schedules")]
+            ),
+        )
+
+
+async def test_the_filter_leaves_the_jobs_of_one_entrypoint(queue_dsn):
+    await hold_one(queue_dsn, "a")
+    await hold_one(queue_dsn, "b")
+    app = Dashboard(opener(queue_dsn), every=0.1)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await pilot.press("3")
+        await shown(pilot, lambda: {row[2] for row in cells(app, "jobs")} == {"a", "b"})
+        await pilot.press("slash", "b", "enter")
+        await shown(pilot, lambda: {row[2] for row in cells(app, "jobs")} == {"b"})
+
+
+async def test_enter_opens_a_job_with_all_that_is_known(queue_dsn):
+    job_id = await hold_one(queue_dsn)
+    app = Dashboard(opener(queue_dsn), every=0.1)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await pilot.press("3")
+        await shown(pilot, lambda: job_table(app).row_count == 1)
+        await pilot.press("enter")
+        await shown(pilot, lambda: isinstance(app.screen, JobScreen))
+        told = str(app.screen.query_one("#told", Static).content)
+        assert f"Job {job_id}" in told
+        assert "[red]x[/red]" in told
+        assert "shop-1" in told
+        assert "ValueError: [/bold] boom" in told
+        await pilot.press("escape")
+        await shown(pilot, lambda: len(app.screen_stack) == 1)
+
+
+async def test_a_held_job_is_requeued(queue_dsn):
+    await hold_one(queue_dsn)
+    app = Dashboard(opener(queue_dsn), every=0.1)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await pilot.press("3")
+        await shown(pilot, lambda: [row[1] for row in cells(app, "jobs")] == ["held"])
+        await pilot.press("r")
+        await shown(pilot, lambda: [row[1] for row in cells(app, "jobs")] == ["queued"])
+
+
+async def test_a_job_is_canceled_only_after_a_yes(queue_dsn):
+    await hold_one(queue_dsn)
+    app = Dashboard(opener(queue_dsn), every=0.1)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await pilot.press(
+            "3",
+        )
+        await shown(pilot, lambda: job_table(app).row_count == 1)
+        await pilot.press("c")
+        await shown(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await pilot.press("n")
+        await shown(pilot, lambda: len(app.screen_stack) == 1)
+        async with opener(queue_dsn)() as queries:
+            assert len(await queries.list_failed_jobs(10)) == 1
+        await pilot.press("c")
+        await shown(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await pilot.press("y")
+        await shown(pilot, lambda: job_table(app).row_count == 0)
+        async with opener(queue_dsn)() as queries:
+            assert await queries.list_failed_jobs(10) == []
+
+
+async def test_a_lost_database_is_told_and_the_view_goes_on(queue_dsn):
+    await hold_one(queue_dsn)
+    places = [queue_dsn, "postgresql://127.0.0.1:1/none", queue_dsn]
+
+    def open_first() -> AbstractAsyncContextManager[Queries]:
+        return opener(places[0])()
+
+    app = Dashboard(open_first, every=0.1)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await pilot.press("3")
+        await shown(pilot, lambda: job_table(app).row_count == 1)
+        places.pop(0)
+        other = await asyncpg.connect(queue_dsn)
+        await other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        await other.close()
+        await shown(pilot, lambda: "goes on trying" in status_line(app))
+        assert job_table(app).row_count == 1
+        places.pop(0)
+        await shown(pilot, lambda: "UTC" in status_line(app))
+
+
+async def test_q_quits(queue_dsn):
+    app = Dashboard(opener(queue_dsn), every=0.1)
+    async with app.run_test() as pilot:
+        await pilot.press("q")
+    assert app.return_code == 0
