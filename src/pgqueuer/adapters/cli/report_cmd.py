@@ -67,10 +67,10 @@ def _can_be_live() -> bool:
 def _show_live(config: AppConfig) -> None:
     from pgqueuer.adapters.terminal.app import Dashboard  # noqa: PLC0415 - an extra, and slow
 
-    async def run() -> None:
-        await Dashboard(lambda: open_queries(config)).run_async()
-
-    asyncio_run(run())
+    app = Dashboard(lambda: open_queries(config))
+    asyncio_run(app.run_async())
+    if app.return_code:
+        raise click.exceptions.Exit(app.return_code)
 
 
 def _show_statistics(rows: Sequence[LogStatistics], as_json: bool) -> None:

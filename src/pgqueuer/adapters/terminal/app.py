@@ -52,7 +52,7 @@ class Dashboard(App[None]):
         self._source = Source(opener)
         self._every = every
         self._wanted: str | None = None
-        self._rows: dict[str, Row] = {}
+        self._rows: dict[str, dict[str, Row]] = {}
         self._wake = asyncio.Event()
 
     def compose(self) -> ComposeResult:
@@ -118,11 +118,10 @@ class Dashboard(App[None]):
         table = self._table(view)
         chosen, place = self._chosen_key(table), table.cursor_row
         table.clear()
-        self._rows = {row.key: row for row in rows}
-        for row in self._rows.values():
+        by_key = self._rows[view.name] = {row.key: row for row in rows}
+        for row in by_key.values():
             table.add_row(*(Text(printable(cell)) for cell in row.cells), key=row.key)
-        keys = list(self._rows)
-        table.move_cursor(row=keys.index(chosen) if chosen in self._rows else place)
+        table.move_cursor(row=list(by_key).index(chosen) if chosen in by_key else place)
 
     @staticmethod
     def _chosen_key(table: DataTable[Text]) -> str:
@@ -131,7 +130,8 @@ class Dashboard(App[None]):
         return table.ordered_rows[table.cursor_row].key.value or ""
 
     def _chosen_job(self) -> JobId | None:
-        row = self._rows.get(self._chosen_key(self._table(self._view())))
+        view = self._view()
+        row = self._rows.get(view.name, {}).get(self._chosen_key(self._table(view)))
         return None if row is None else row.job_id
 
     def action_view(self, name: str) -> None:
