@@ -22,9 +22,7 @@ class PgQueuerDatabase:
 
     def __init__(self, pool: asyncpg.Pool, settings: DBSettings) -> None:
         self.pool = pool
-        self.queries = Queries(
-            AsyncpgPoolDriver(pool), QueryBuilderEnvironment(settings)
-        )
+        self.queries = Queries(AsyncpgPoolDriver(pool), QueryBuilderEnvironment(settings))
         self.insights = InsightsService(self.queries)
 
     @property
