@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
 from rich.text import Text
 from textual import on, work
 from textual.app import App, ComposeResult
+from textual.css.query import NoMatches
 from textual.widgets import DataTable, Footer, Input, Static, TabbedContent, TabPane
 
 from pgqueuer.adapters.cli.failures import explain
@@ -78,16 +80,18 @@ class Dashboard(App[None]):
 
     @work
     async def _keep_showing(self) -> None:
-        while True:
-            self._wake.clear()
-            view = self._view()
-            rows = await self._ask(partial(self._gather, view))
-            if rows is not None and view is self._view():
-                self._show(view, rows)
-            try:
-                await asyncio.wait_for(self._wake.wait(), self._every)
-            except TimeoutError:
-                pass
+        with suppress(NoMatches):  # an app that ends loses its parts before its workers
+            while True:
+                await self._show_anew()
+
+    async def _show_anew(self) -> None:
+        self._wake.clear()
+        view = self._view()
+        rows = await self._ask(partial(self._gather, view))
+        if rows is not None and view is self._view():
+            self._show(view, rows)
+        with suppress(TimeoutError):  # it is time for the next look
+            await asyncio.wait_for(self._wake.wait(), self._every)
 
     async def _gather(self, view: View, queries: Queries) -> list[Row]:
         return await view.gather(InsightsService(queries), self._wanted)
