@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from importlib import import_module
-from typing import Any, TypeVar
+from inspect import signature
+from typing import Any, TypeVar, get_type_hints
 
 from pgqueuer.domain.errors import PgqException
 
@@ -36,6 +37,9 @@ def told_to_agents(tool: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable
         except (ValueError, PgqException) as error:
             raise tool_error(str(error)) from error
 
+    # Older releases look for the names in the annotations where the wrapper stands.
+    telling.__annotations__ = get_type_hints(tool)
+    setattr(telling, "__signature__", signature(tool, eval_str=True))  # noqa: B010
     return telling
 
 
