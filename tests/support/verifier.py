@@ -184,14 +184,17 @@ def seconds_until_next_start(dsn: str, moment: float) -> float | None:
 
 
 def seconds_until_taken_over(dsn: str, jobs: Collection[int], moment: float) -> float | None:
-    """From `moment` until the last of the `jobs` had started again; None when one has not yet."""
+    """From `moment` until the last of the `jobs` had started again; None when one has not yet.
+
+    0 where there are none: a worker that is killed between two claims holds nothing.
+    """
     query = """
         SELECT job_id, min(started) FROM runs
         WHERE job_id = ANY (%s::bigint[]) AND started > %s GROUP BY job_id
     """
     with psycopg.connect(dsn) as connection:
         starts = dict(connection.execute(query, [list(jobs), moment]).fetchall())
-    return max(starts.values()) - moment if len(starts) == len(set(jobs)) else None
+    return max(starts.values(), default=moment) - moment if len(starts) == len(set(jobs)) else None
 
 
 def report(fault: str, driver: str, verdict: Verdict, recovered: float | None = None) -> str:

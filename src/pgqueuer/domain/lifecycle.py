@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pgqueuer.domain.models import TracebackRecord
 from pgqueuer.domain.types import JOB_STATUS, JobId, QueueEntrypoint, QueueManagerId
@@ -265,8 +265,7 @@ def expired(takeovers: int, max_takeovers: int) -> Transition:
     return PARK if takeovers >= max_takeovers else TAKE_OVER
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     """What a worker says about one job that it holds.
 
     `status` is a terminal status, `failed` (park the row) or `queued` (put it back, eligible after

@@ -155,7 +155,8 @@ class AnyEvent(
     """One of the three events; the event itself is `.root`."""
 
 
-Headers = Annotated[dict[str, object] | None, BeforeValidator(_decode_json)]
+# Most jobs have none: the outer None spares them the call.
+Headers = Annotated[dict[str, object] | None, BeforeValidator(_decode_json)] | None
 
 
 class _Hidden:

@@ -17,6 +17,7 @@ from pgqueuer.adapters.drivers.asyncpg_session import (
     told_when_lost,
 )
 from pgqueuer.adapters.drivers.base import PostgresDriver
+from pgqueuer.adapters.drivers.turns import Turns
 from pgqueuer.core.backoff import Backoff
 from pgqueuer.core.logconfig import logger
 from pgqueuer.core.tm import cancel_and_wait
@@ -43,7 +44,7 @@ class AsyncpgDriver(PostgresDriver):
     def __init__(self, connection: AnyConnection) -> None:
         super().__init__()
         self._connection = connection
-        self._lock = asyncio.Lock()
+        self._turns = Turns()
         self._options = SessionOptions()
 
     @property
@@ -60,7 +61,8 @@ class AsyncpgDriver(PostgresDriver):
         """Run one statement and return its rows; none if it returns no rows."""
         async with self._in_turn():
             rows = await self._connection.fetch(query, *args)
-        return [dict(row) for row in rows]
+        await self._turns.give_way()
+        return _as_dicts(rows)
 
     async def execute(self, query: str, *args: object) -> str:
         """Run a statement, or several if there are no `args`, and return the (last) status."""
@@ -95,7 +97,7 @@ class AsyncpgDriver(PostgresDriver):
 
     @asynccontextmanager
     async def _in_turn(self) -> AsyncGenerator[None]:
-        async with self._lock:
+        async with self._turns.take():
             with told_when_lost(self._connection):
                 async with in_time(self._connection):
                     await self._options.apply(self._connection)
@@ -155,7 +157,7 @@ class AsyncpgPoolDriver(PostgresDriver):
         """Run one statement and return its rows; none if it returns no rows."""
         async with self._connection() as connection:
             rows = await connection.fetch(query, *args)
-        return [dict(row) for row in rows]
+        return _as_dicts(rows)
 
     async def execute(self, query: str, *args: object) -> str:
         """Run a statement, or several if there are no `args`, and return the (last) status."""
@@ -279,6 +281,12 @@ class AsyncpgPoolDriver(PostgresDriver):
             raise
         logger.info("Listening again, on another connection")
         self._listening_changed(True)
+
+
+def _as_dicts(rows: Sequence[asyncpg.Record]) -> list[dict[str, object]]:
+    """The rows with their names, which are looked up once."""
+    names = list(rows[0].keys()) if rows else []
+    return [dict(zip(names, row, strict=False)) for row in rows]
 
 
 async def _copy_records(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -22,6 +21,7 @@ from pgqueuer.adapters.drivers.psycopg_copy import copy_statement, encoded_block
 from pgqueuer.adapters.drivers.psycopg_deadline import in_time
 from pgqueuer.adapters.drivers.psycopg_socket import NotificationReader
 from pgqueuer.adapters.drivers.psycopg_statements import Statement, StatementMemory, column_names
+from pgqueuer.adapters.drivers.turns import Turns
 from pgqueuer.core.logconfig import logger
 
 AUTOCOMMIT_NEEDED: Final = (
@@ -52,7 +52,7 @@ class PsycopgDriver(PostgresDriver):
         self._adapters = DriverAdapters(connection)
         self._statements = StatementMemory(connection)
         self._reader = NotificationReader(connection, self.tm, self._lost)
-        self._turn = asyncio.Lock()
+        self._turns = Turns()
         self._pooled = False
 
     @property
@@ -68,6 +68,7 @@ class PsycopgDriver(PostgresDriver):
     async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
         """Run one statement and return its rows; none if it returns no rows."""
         cursor = await self._run(query, args)
+        await self._turns.give_way()
         names = column_names(cursor)
         if not names:
             return []
@@ -127,7 +128,7 @@ class PsycopgDriver(PostgresDriver):
 
     @asynccontextmanager
     async def _in_turn(self) -> AsyncGenerator[None]:
-        async with self._turn:
+        async with self._turns.take():
             with in_time(self._connection):
                 yield
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import partial
 
 from pgqueuer.core.executors import AbstractEntrypointExecutor
 from pgqueuer.core.logconfig import logger
@@ -37,13 +38,13 @@ class BatchSizer:
         self.size = FIRST_BATCH if given is None else given
         self.prompt = False
 
-    def watch(self, asked: int, claimed: int) -> None:
-        """Call right after the tasks of a claim were made: the mark runs after all their starts."""
-        loop = asyncio.get_running_loop()
-        loop.call_soon(self._adapt, loop.time(), asked == claimed and asked == self.size)
+    def watch(self, asked: int, claimed: int) -> Callable[[], None]:
+        """Call it before the jobs of a claim are started, and what it returns when they are."""
+        claimed_at = asyncio.get_running_loop().time()
+        return partial(self._adapt, claimed_at, asked == claimed and asked == self.size)
 
-    def _adapt(self, dispatched: float, full: bool) -> None:
-        delay = asyncio.get_running_loop().time() - dispatched
+    def _adapt(self, claimed_at: float, full: bool) -> None:
+        delay = asyncio.get_running_loop().time() - claimed_at
         self.prompt = delay < PROMPT_START
         if delay > SLOW_START:
             self.size = max(self.size // 2, 1)

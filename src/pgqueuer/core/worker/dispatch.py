@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from itertools import islice
 from typing import Any
 
 from pgqueuer.core.executors import AbstractEntrypointExecutor
@@ -15,6 +16,9 @@ from pgqueuer.domain.errors import InvalidPayloadError, RetryRequested, Snooze, 
 from pgqueuer.domain.lifecycle import Settlement
 from pgqueuer.domain.models import Context, Job, TracebackRecord, utc_now
 from pgqueuer.domain.types import JOB_STATUS, JobId, QueueEntrypoint
+
+STARTS_AT_ONCE = 50
+"""So many jobs take their first step before the event loop looks at its connections again."""
 
 
 class Dispatcher:
@@ -42,28 +46,51 @@ class Dispatcher:
         self._on_end = on_end
         self._completions = completions
         self._running: dict[asyncio.Task[Settlement], tuple[Job, float]] = {}
+        self._unstarted: dict[JobId, Job] = {}
+        self._canceling = False
+        self._begun = asyncio.Event()
+        self._begun.set()
         self._lost: set[JobId] = set()
         self._idle = asyncio.Event()
         self._idle.set()
 
     @property
     def running(self) -> int:
-        """How many jobs have been started and not ended."""
-        return len(self._running)
+        """How many jobs have been handed over and have not ended."""
+        return len(self._running) + len(self._unstarted)
 
-    def start(self, jobs: list[Job]) -> None:
-        """Begin the jobs; each takes its first step at the next turn of the event loop."""
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        ended = self._ended
+    def start(self, jobs: list[Job], on_started: Callable[[], None]) -> None:
+        """Begin the jobs, some at each turn of the event loop; tell when the last one has begun."""
         for job in jobs:
             context = Context(resources=self._resources, job=job, completer=self._completions.store)
             self._contexts[job.id] = context
-            task = loop.create_task(self._run(job, context))
-            self._running[task] = job, now
-            task.add_done_callback(ended)
-        if self._running:
+            self._unstarted[job.id] = job
+        if jobs:
             self._idle.clear()
+            self._begun.clear()
+        self._start_some(iter(jobs), on_started)
+
+    def _start_some(self, jobs: Iterator[Job], on_started: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        some = list(islice(jobs, STARTS_AT_ONCE))
+        for job in some:
+            del self._unstarted[job.id]
+            task = loop.create_task(self._run(job, self._contexts[job.id]))
+            self._running[task] = job, now
+            task.add_done_callback(self._ended)
+            if self._canceling:
+                task.cancel()
+        # What is called soon runs after the first steps of these tasks.
+        if len(some) < STARTS_AT_ONCE:
+            loop.call_soon(self._started, on_started)
+        else:
+            loop.call_soon(self._start_some, jobs, on_started)
+
+    def _started(self, on_started: Callable[[], None]) -> None:
+        if not self._unstarted:
+            self._begun.set()
+        on_started()
 
     async def _run(self, job: Job, context: Context) -> Settlement:
         this_run = Run(job.id, job.entrypoint)
@@ -155,7 +182,7 @@ class Dispatcher:
         lost = job.id in self._lost
         self._lost.discard(job.id)
         self._contexts.pop(job.id, None)
-        if not self._running:
+        if not self.running:
             self._idle.set()
         ran = task.get_loop().time() - started
         self._on_end(job, None if lost else settlement, ran)
@@ -177,12 +204,17 @@ class Dispatcher:
     def keeps(self, job_id: JobId) -> bool:
         """Whether the job was started here and has not lost its lease since."""
         here = any(job.id == job_id for job, _ in self._running.values())
-        return here and job_id not in self._lost
+        return (here or job_id in self._unstarted) and job_id not in self._lost
 
     def cancel(self) -> None:
-        """Cancel every task, which puts the jobs back."""
+        """Cancel every task, those yet to be made too, which puts the jobs back."""
+        self._canceling = True
         for task in list(self._running):
             task.cancel()
+
+    async def all_started(self) -> None:
+        """Wait until each job has taken its first step."""
+        await self._begun.wait()
 
     async def idle(self) -> None:
         """Wait until nothing runs."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import timedelta
 
 from pgqueuer.core.buffers import TimedOverflowBuffer
@@ -15,6 +14,9 @@ from pgqueuer.ports.repository import JobStore
 BATCH = 500
 LINGER = timedelta(milliseconds=50)
 """How long an outcome waits for company. It keeps its lease meanwhile."""
+
+COMPANY = 32
+"""So many outcomes are worth a statement of their own when no more are about to come."""
 
 
 class SettleBuffer(TimedOverflowBuffer[Settlement]):
@@ -39,6 +41,11 @@ class SettleBuffer(TimedOverflowBuffer[Settlement]):
         """
         return self._unsure
 
+    def write_unless_few(self) -> None:
+        """Nothing runs any more: have what waits written now, if that is worth it."""
+        if self.events.qsize() >= COMPANY:
+            self.request_flush()
+
     async def flush_items(self, items: list[Settlement]) -> None:
         """Write the outcomes; each is fenced by its owner, so that twice does no harm."""
         try:
@@ -53,4 +60,4 @@ class SettleBuffer(TimedOverflowBuffer[Settlement]):
         """The outcome with a traceback that any database takes, as nothing else is foreign text."""
         if item.traceback is None:
             return item
-        return replace(item, traceback=storable(item.traceback))
+        return item._replace(traceback=storable(item.traceback))

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from pgqueuer.core.backoff import Backoff, jittered
+from pgqueuer.core.backoff import Backoff
 from pgqueuer.core.executors import AbstractEntrypointExecutor
 from pgqueuer.core.logconfig import logger
 from pgqueuer.core.tracing import TracerGuard
@@ -22,12 +22,12 @@ from pgqueuer.core.worker.lease import LeaseKeeper, Reaper
 from pgqueuer.core.worker.listener import QueueListener
 from pgqueuer.core.worker.observing import ClaimingSign, Observers, loop_watch, outcome_of
 from pgqueuer.core.worker.options import RunOptions
+from pgqueuer.core.worker.resting import LULL, UNHEARD_POLL, Rest
 from pgqueuer.core.worker.settle import SettleBuffer
 from pgqueuer.core.worker.wakeup import Wakeup
 from pgqueuer.domain.errors import UnwrittenOutcomesError
 from pgqueuer.domain.lifecycle import (
     ClaimRequest,
-    Outlook,
     ReapReport,
     Settlement,
 )
@@ -35,13 +35,6 @@ from pgqueuer.domain.models import Context, Job
 from pgqueuer.domain.types import JobId, QueueEntrypoint, QueueManagerId
 from pgqueuer.ports.observer import JobsClaimed, JobsSettled
 from pgqueuer.ports.repository import RepositoryPort
-
-LULL = 0.1
-"""Seconds without news after which a worker asks how long it may rest."""
-
-SATURATED_POLL = 1.5
-UNHEARD_POLL = 1.0
-"""Seconds between looks while jobs wait for a seat, and while notifications can not be heard."""
 
 RELEASE_TIMEOUT = 5.0
 """Seconds for putting jobs back when the run is canceled."""
@@ -87,7 +80,10 @@ class Worker:
         self._settling: set[JobId] = set()
         self._claims = Claims(parts.queries, parts.owner, self._held, self._settling)
         self._full = False
-        self._warned: set[str] = set()
+        self._scarce = False
+        self._rest = Rest(
+            parts.queries, self._terms, wakeup, parts.shutdown, options, parts.shortest_poll
+        )
         self._buffer = SettleBuffer(parts.queries, self._settled)
         self._dispatcher = Dispatcher(
             parts.executors,
@@ -191,11 +187,12 @@ class Worker:
             await self._wakeup.wait(None)
             return False
         jobs = await self._claim(wanted)
-        if len(jobs) == wanted:
+        self._scarce = len(jobs) < wanted
+        if not self._scarce:
             return False
         if self._options.drain and not jobs and await self._drained():
             return True
-        await self._rest(listener)
+        await self._rest.until_news(listener)
         return False
 
     def _wanted(self) -> int:
@@ -214,13 +211,12 @@ class Worker:
             )
         )
         self._claiming.tell(True)
-        self._dispatcher.start([job for job in jobs if self._take(job)])
-        self._sizer.watch(wanted, len(jobs))
+        begun = self._sizer.watch(wanted, len(jobs))
+        self._dispatcher.start([job for job in jobs if self._take(job)], begun)
         if jobs and self._observers:
             self._observers.tell(JobsClaimed(count=len(jobs), held=len(self._held)))
         if not self._sizer.prompt:
-            # Let the jobs take their first step before the next claim.
-            await asyncio.sleep(0)
+            await self._dispatcher.all_started()
         return jobs
 
     def _take(self, job: Job) -> bool:
@@ -255,39 +251,6 @@ class Worker:
             return False
         await self._buffer.drain()
         return not await self._queries.queued_work(list(self._terms))
-
-    async def _rest(self, listener: QueueListener) -> None:
-        """Wait for news; without any, ask what may be expected and wait for that."""
-        if await self._wakeup.wait(LULL):
-            return
-        outlook = await self._look()
-        while not outlook.ready and not self._parts.shutdown.is_set():
-            if await self._wakeup.wait(self._nap(outlook, listener)):
-                return
-            outlook = await self._look()
-
-    async def _look(self) -> Outlook:
-        outlook = await self._queries.outlook(self._terms)
-        for entrypoint in set(outlook.other_limits) - self._warned:
-            self._warned.add(entrypoint)
-            logger.warning(
-                "Other workers hold more jobs of %s than its concurrency_limit of %s here; "
-                "declare the same limit everywhere, as the highest one counts",
-                entrypoint,
-                self._terms[QueueEntrypoint(entrypoint)].concurrency_limit,
-            )
-        return outlook
-
-    def _nap(self, outlook: Outlook, listener: QueueListener) -> float:
-        naps = [jittered(self._options.dequeue_timeout.total_seconds())]
-        if outlook.saturated:
-            naps.append(jittered(SATURATED_POLL))
-        if not listener.healthy:
-            naps.append(jittered(UNHEARD_POLL))
-        longest = max(min(naps), self._parts.shortest_poll.total_seconds())
-        if outlook.next_eligible is None:
-            return longest
-        return min(longest, max(outlook.next_eligible.total_seconds(), 0.001))
 
     async def _run_suspects(self) -> None:
         """Run jobs that worker after worker died with, each alone, so that only one is to blame.
@@ -324,6 +287,8 @@ class Worker:
                 self._settle(settlement)
                 if self._limited(job):
                     self._buffer.request_flush()
+        if self._scarce and not self._dispatcher.running:
+            self._buffer.write_unless_few()
         if self._full or (self._options.drain and not self._dispatcher.running):
             self._wakeup.set()
 
