@@ -9,7 +9,8 @@ from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, RootModel
+from pydantic import AwareDatetime, BaseModel, Field, GetCoreSchemaHandler, RootModel
+from pydantic_core import CoreSchema, core_schema
 
 from pgqueuer.domain.context import Context
 from pgqueuer.domain.enqueuing import Enqueuer
@@ -108,6 +109,16 @@ def _decode_json(value: object) -> object:
     return value
 
 
+class _DecodedJson:
+    """Decodes a field before it is validated; None, as most jobs have it, costs no call."""
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        decoded = core_schema.no_info_before_validator_function(_decode_json, handler(source))
+        return core_schema.nullable_schema(decoded)
+
+
 class Event(BaseModel, frozen=True):
     """Anything that arrives on the notification channel."""
 
@@ -155,8 +166,7 @@ class AnyEvent(
     """One of the three events; the event itself is `.root`."""
 
 
-# Most jobs have none: the outer None spares them the call.
-Headers = Annotated[dict[str, object] | None, BeforeValidator(_decode_json)] | None
+Headers = Annotated[dict[str, object] | None, _DecodedJson()]
 
 
 class _Hidden:
@@ -251,7 +261,7 @@ class Log(BaseModel):
     status: JOB_STATUS
     priority: int
     entrypoint: QueueEntrypoint
-    traceback: Annotated[TracebackRecord | None, BeforeValidator(_decode_json)] = None
+    traceback: Annotated[TracebackRecord | None, _DecodedJson()] = None
     aggregated: bool
 
 
