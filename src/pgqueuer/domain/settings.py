@@ -213,6 +213,7 @@ class DBSettings(_EnvironmentModel):
     statement_timeout: float = Field(
         default=30.0, ge=0, validation_alias="PGQUEUER_STATEMENT_TIMEOUT"
     )
+    log_claims: bool = Field(default=True, validation_alias="PGQUEUER_LOG_CLAIMS")
     log_retention: RetentionPeriod = Field(
         default=30 * DAY, validation_alias="PGQUEUER_LOG_RETENTION"
     )

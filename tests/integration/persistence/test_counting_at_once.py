@@ -10,6 +10,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from pgqueuer.domain.settings import DBSettings
 from pgqueuer.models import Job
 from pgqueuer.queries import EntrypointExecutionParameter, Queries
 from tests.support.open_queries import open_queries
@@ -98,3 +99,31 @@ async def test_what_is_not_the_owners_is_neither_written_nor_counted(
 
     assert (await counts(queries))["successful"] == JOBS - 1
     assert await db.fetchval("SELECT array_agg(id) FROM pgqueuer") == [first.id]
+
+
+@pytest.mark.parametrize("limit", [0, JOBS])
+async def test_claims_that_are_not_logged_are_counted(
+    queries: Queries, db: asyncpg.Connection, limit: int
+) -> None:
+    queries.qbe.settings = DBSettings(log_claims=False)
+    jobs = await claim(queries, limit)
+    await queries.log_jobs([(job, "successful", None) for job in jobs])
+
+    assert await flags(db) == {("queued", False): JOBS, ("successful", True): JOBS}
+    assert await counts(queries) == EXPECTED
+
+
+async def test_a_claim_that_can_not_be_counted_is_logged_anyhow(
+    queries: Queries, db: asyncpg.Connection
+) -> None:
+    queries.qbe.settings = DBSettings(log_claims=False)
+    async with db.transaction():
+        await db.execute(
+            "SELECT pg_advisory_xact_lock("
+            "hashtextextended($1, 'pgqueuer_statistics'::regclass::oid::bigint))",
+            "pgqueuer.count.picked",
+        )
+        await claim(queries, 0)
+
+    assert (await flags(db))["picked", False] == JOBS
+    assert await counts(queries) == Counter({"queued": JOBS, "picked": JOBS})

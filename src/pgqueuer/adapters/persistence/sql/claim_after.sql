@@ -231,6 +231,7 @@ logged AS (
         claimed.id, claimed.status, claimed.entrypoint, claimed.priority,
         (SELECT turn.mine FROM turn)
     FROM claimed
+    WHERE :'log_claims'::boolean OR NOT (SELECT turn.mine FROM turn)
 ),
 
 counted AS (
