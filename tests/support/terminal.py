@@ -60,3 +60,8 @@ def cells(app: Dashboard, view: str) -> list[list[str]]:
 def status_line(app: Dashboard) -> str:
     """The line of news."""
     return str(app.screen_stack[0].query_one("#status", Static).content)
+
+
+def told(app: Dashboard) -> list[str]:
+    """What was announced beside the view, oldest first."""
+    return [each.message for each in app._notifications]

@@ -13,14 +13,12 @@ from pgqueuer.adapters.terminal.screens import ConfirmScreen, JobScreen
 from pgqueuer.models import TracebackRecord
 from pgqueuer.queries import Queries
 from pgqueuer.types import JobId
-from tests.support.sample_queue import fill
-from tests.support.terminal import cells, job_table, opener, shown, status_line
+from tests.support.sample_queue import fill, pick
+from tests.support.terminal import cells, job_table, opener, shown, status_line, told
 
 
 async def hold_one(dsn: str, entrypoint: str = "send_mail") -> JobId:
     """A held job; its payload and its exception look like markup."""
-    from tests.support.sample_queue import pick
-
     async with opener(dsn)() as queries:
         (job_id,) = await queries.enqueue(
             entrypoint, b'{"to": "[red]x[/red]"}', headers={"tenant": "shop-1"}
@@ -41,10 +39,10 @@ async def test_every_view_shows_its_rows(queue_dsn):
         await shown(pilot, lambda: "send_mail" in [row[0] for row in cells(app, "entrypoints")])
         await pilot.press("3")
         await shown(
-            pilot, lambda: {"held", "picked", "queued"} == {row[1] for row in cells(app, "jobs")}
+            pilot, lambda: {"held", "running", "queued"} == {row[1] for row in cells(app, "jobs")}
         )
         await pilot.press("4")
-        await shown(pilot, lambda: "5 picked" in [row[1] for row in cells(app, "workers")])
+        await shown(pilot, lambda: "5 running" in [row[1] for row in cells(app, "workers")])
         await pilot.press("5")
         await shown(
             pilot,
@@ -74,32 +72,68 @@ async def test_enter_opens_a_job_with_all_that_is_known(queue_dsn):
         await shown(pilot, lambda: job_table(app).row_count == 1)
         await pilot.press("enter")
         await shown(pilot, lambda: isinstance(app.screen, JobScreen))
-        told = str(app.screen.query_one("#told", Static).content)
-        assert f"Job {job_id}" in told
-        assert "[red]x[/red]" in told
-        assert "shop-1" in told
-        assert "ValueError: [/bold] boom" in told
+        text = str(app.screen.query_one("#told", Static).content)
+        assert f"Job {job_id}" in text
+        assert "[red]x[/red]" in text
+        assert "shop-1" in text
+        assert "ValueError: [/bold] boom" in text
         await pilot.press("escape")
         await shown(pilot, lambda: len(app.screen_stack) == 1)
 
 
 async def test_a_held_job_is_requeued(queue_dsn):
-    await hold_one(queue_dsn)
+    job_id = await hold_one(queue_dsn)
     app = Dashboard(opener(queue_dsn), every=0.1)
     async with app.run_test(size=(140, 40)) as pilot:
         await pilot.press("3")
         await shown(pilot, lambda: [row[1] for row in cells(app, "jobs")] == ["held"])
         await pilot.press("r")
         await shown(pilot, lambda: [row[1] for row in cells(app, "jobs")] == ["queued"])
+        assert told(app) == [f"Job {job_id} is back in the queue."]
+        await pilot.press("r")
+        await shown(pilot, lambda: len(told(app)) == 2)
+        assert "is not held" in told(app)[-1]
+
+
+async def test_an_open_job_is_requeued_too(queue_dsn):
+    await hold_one(queue_dsn)
+    app = Dashboard(opener(queue_dsn), every=0.1)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await pilot.press("3")
+        await shown(pilot, lambda: job_table(app).row_count == 1)
+        await pilot.press("enter")
+        await shown(pilot, lambda: isinstance(app.screen, JobScreen))
+        await pilot.press("r")
+        await shown(pilot, lambda: [row[1] for row in cells(app, "jobs")] == ["queued"])
+        assert len(app.screen_stack) == 1
+
+
+async def test_a_requeue_that_clashes_is_told_with_its_reason(queue_dsn):
+    held = await hold_one(queue_dsn)
+    async with opener(queue_dsn)() as queries:
+        await queries.driver.execute("UPDATE pgqueuer SET dedupe_key = 'k' WHERE id = $1", held)
+        await queries.enqueue("send_mail", None, dedupe_key="k")
+    app = Dashboard(opener(queue_dsn), every=0.1)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await pilot.press("3")
+        await shown(pilot, lambda: job_table(app).row_count == 2)
+        await pilot.press("r")
+        await shown(pilot, lambda: len(told(app)) == 1)
+        assert "'k'" in told(app)[0]
+
+
+async def test_an_empty_queue_is_told_in_words(queue_dsn):
+    app = Dashboard(opener(queue_dsn), every=0.1)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await pilot.press("3")
+        await shown(pilot, lambda: "No job is queued" in status_line(app))
 
 
 async def test_a_job_is_canceled_only_after_a_yes(queue_dsn):
     await hold_one(queue_dsn)
     app = Dashboard(opener(queue_dsn), every=0.1)
     async with app.run_test(size=(140, 40)) as pilot:
-        await pilot.press(
-            "3",
-        )
+        await pilot.press("3")
         await shown(pilot, lambda: job_table(app).row_count == 1)
         await pilot.press("c")
         await shown(pilot, lambda: isinstance(app.screen, ConfirmScreen))

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from rich.text import Text
 from textual import on, work
@@ -20,9 +20,11 @@ from pgqueuer.adapters.terminal import entrypoints, jobs, overview, schedules, w
 from pgqueuer.adapters.terminal.rows import Row, View, printable
 from pgqueuer.adapters.terminal.screens import ConfirmScreen, JobScreen
 from pgqueuer.adapters.terminal.source import Opener, Source
-from pgqueuer.core.insights import InsightsService, QueueManagementService
-from pgqueuer.domain.models import utc_now
+from pgqueuer.core.insights import InsightsService
+from pgqueuer.domain.models import Job, Log, utc_now
 from pgqueuer.domain.types import JobId
+
+T = TypeVar("T")
 
 VIEWS: Final = (overview.VIEW, entrypoints.VIEW, jobs.VIEW, workers.VIEW, schedules.VIEW)
 REFRESH_SECONDS: Final = 2.0
@@ -34,7 +36,8 @@ class Dashboard(App[None]):
     TITLE = "PgQueuer"
     ENABLE_COMMAND_PALETTE = False
     CSS = """
-    #status { height: 1; }
+    #tabs, #tabs ContentSwitcher, #tabs DataTable { height: 1fr; }
+    #status { height: 1; padding: 0 1; color: $text-muted; }
     #filter { display: none; }
     JobScreen, ConfirmScreen { align: center middle; }
     #job { width: 90%; height: 90%; border: round $primary; padding: 0 1; background: $surface; }
@@ -70,7 +73,8 @@ class Dashboard(App[None]):
     def on_mount(self) -> None:
         """Begin to refresh."""
         for view in VIEWS:
-            self._table(view).add_columns(*view.columns)
+            for title in view.columns:
+                self._table(view).add_column(_aligned(title, right=title in view.numbers))
         self._table(VIEWS[0]).focus()
         self._keep_showing()
 
@@ -90,22 +94,21 @@ class Dashboard(App[None]):
         rows = await self._ask(partial(self._gather, view))
         if rows is not None and view is self._view():
             self._show(view, rows)
+            chosen = f"   Only {self._wanted}." if self._wanted else ""
+            self._tell(f"{utc_now():%H:%M:%S} UTC{chosen}{'' if rows else '   ' + view.empty}")
         with suppress(TimeoutError):  # it is time for the next look
             await asyncio.wait_for(self._wake.wait(), self._every)
 
     async def _gather(self, view: View, queries: Queries) -> list[Row]:
         return await view.gather(InsightsService(queries), self._wanted)
 
-    async def _ask(self, question: Callable[[Queries], Awaitable[list[Row]]]) -> list[Row] | None:
+    async def _ask(self, question: Callable[[Queries], Awaitable[T]]) -> T | None:
         """What it returns; a failure is told in a line, and None returned."""
         try:
-            rows = await self._source.ask(question)
+            return await self._source.ask(question)
         except Exception as error:
             self._tell(f"{explain(error)} The view goes on trying.")
             return None
-        chosen = f", only {self._wanted}" if self._wanted else ""
-        self._tell(f"{utc_now():%H:%M:%S} UTC{chosen}")
-        return rows
 
     def _tell(self, line: str) -> None:
         self.screen_stack[0].query_one("#status", Static).update(printable(line))
@@ -124,7 +127,11 @@ class Dashboard(App[None]):
         table.clear()
         by_key = self._rows[view.name] = {row.key: row for row in rows}
         for row in by_key.values():
-            table.add_row(*(Text(printable(cell)) for cell in row.cells), key=row.key)
+            cells = zip(view.columns, row.cells, strict=True)
+            table.add_row(
+                *(_aligned(cell, row.style, right=title in view.numbers) for title, cell in cells),
+                key=row.key,
+            )
         table.move_cursor(row=list(by_key).index(chosen) if chosen in by_key else place)
 
     @staticmethod
@@ -166,34 +173,59 @@ class Dashboard(App[None]):
     async def _open_job(self) -> None:
         if (job_id := self._chosen_job()) is None:
             return
-
-        async def look(queries: Queries) -> list[Row]:
-            insights = InsightsService(queries)
-            job, history = await insights.job(job_id), await insights.job_history(job_id)
-            self.push_screen(JobScreen(job_id, job, history))
-            return []
-
-        await self._ask(look)
+        found = await self._ask(partial(_look, job_id))
+        if found is None:
+            return
+        wish = await self.push_screen_wait(JobScreen(job_id, *found))
+        if wish == "requeue":
+            await self._requeue(job_id)
+        elif wish == "cancel":
+            await self._cancel(job_id)
 
     @work
     async def action_requeue(self) -> None:
         """Put the chosen job back, if it is held."""
         if (job_id := self._chosen_job()) is not None:
-            await self._change(lambda manage: manage.requeue([job_id]))
+            await self._requeue(job_id)
 
     @work
     async def action_cancel(self) -> None:
         """Cancel the chosen job, once it is confirmed."""
-        job_id = self._chosen_job()
-        if job_id is not None and await self.push_screen_wait(
-            ConfirmScreen(f"Cancel job {job_id}? It is deleted from the queue.")
-        ):
-            await self._change(lambda manage: manage.cancel([job_id]))
+        if (job_id := self._chosen_job()) is not None:
+            await self._cancel(job_id)
 
-    async def _change(self, change: Callable[[QueueManagementService], Awaitable[None]]) -> None:
-        async def apply(queries: Queries) -> list[Row]:
-            await change(QueueManagementService(queries))
-            return []
+    async def _requeue(self, job_id: JobId) -> None:
+        await self._change(
+            lambda queries: queries.requeue_failed([job_id]),
+            f"Job {job_id} is back in the queue.",
+            f"Job {job_id} is not held; only held jobs can be requeued.",
+        )
 
-        await self._ask(apply)
+    async def _cancel(self, job_id: JobId) -> None:
+        question = f"Cancel job {job_id}? It is deleted, and its handler asked to stop."
+        if await self.push_screen_wait(ConfirmScreen(question)):
+            await self._change(
+                lambda queries: queries.cancel_jobs([job_id]),
+                f"Job {job_id} is canceled.",
+                f"Job {job_id} has left the queue already.",
+            )
+
+    async def _change(
+        self, change: Callable[[Queries], Awaitable[int]], done: str, too_late: str
+    ) -> None:
+        try:
+            changed = await self._source.ask(change)
+        except Exception as error:
+            self.notify(printable(explain(error)), severity="error", markup=False)
+        else:
+            self.notify(done if changed else too_late, markup=False)
         self._wake.set()
+
+
+async def _look(job_id: JobId, queries: Queries) -> tuple[Job | None, list[Log]]:
+    insights = InsightsService(queries)
+    return await insights.job(job_id), await insights.job_history(job_id)
+
+
+def _aligned(value: object, style: str = "", *, right: bool) -> Text:
+    return Text(printable(value), style, justify="right" if right else "left")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pgqueuer.adapters.terminal.rows import NOTHING, Row, View, fits, seconds, sparkline
+from pgqueuer.adapters.terminal.rows import Row, View, fits, sparkline
+from pgqueuer.adapters.wording import count, percent, span
 from pgqueuer.core.insights import InsightsService
 
 
@@ -13,13 +14,13 @@ async def gather(insights: InsightsService, entrypoint: str | None) -> list[Row]
             key=line.entrypoint,
             cells=(
                 line.entrypoint,
-                line.queued,
-                line.picked,
-                seconds(line.oldest_age_seconds),
+                count(line.queued),
+                count(line.picked),
+                span(line.oldest_age_seconds),
                 f"{line.completed / 60:.3g}",
-                NOTHING if line.failure_rate is None else f"{line.failure_rate * 100:.3g} %",
-                seconds(line.p50_seconds),
-                seconds(line.p95_seconds),
+                percent(line.failure_rate),
+                span(line.p50_seconds),
+                span(line.p95_seconds),
                 sparkline(line.sparkline),
             ),
         )
@@ -34,7 +35,7 @@ VIEW = View(
     columns=(
         "Entrypoint",
         "Queued",
-        "Picked",
+        "Running",
         "Oldest",
         "Done/min",
         "Failed",
@@ -42,5 +43,7 @@ VIEW = View(
         "p95",
         "Last 30 min",
     ),
+    numbers=frozenset({"Queued", "Running", "Oldest", "Done/min", "Failed", "p50", "p95"}),
+    empty="No entrypoint has had a job in the last hour.",
     gather=gather,
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from pgqueuer.adapters.terminal.rows import Row, View, when
+from pgqueuer.adapters.terminal.rows import BAD, Row, View
+from pgqueuer.adapters.wording import ago, word
 from pgqueuer.core.insights import InsightsService
 from pgqueuer.domain.types import JOB_STATUS
 
@@ -18,17 +19,19 @@ async def gather(insights: InsightsService, entrypoint: str | None) -> list[Row]
     wanted = None if entrypoint is None else [entrypoint]
     return [
         Row(
-            key=str(job.id),
+            # The cursor does not follow a held job that was put back: the next one is at its place.
+            key=f"held {job.id}" if status == "failed" else str(job.id),
             cells=(
                 job.id,
-                "held" if status == "failed" else status,
+                word(status),
                 job.entrypoint,
                 job.priority,
                 job.attempts,
-                when(job.created),
-                when(job.updated),
+                ago(job.created),
+                ago(job.updated),
             ),
             job_id=job.id,
+            style=BAD if status == "failed" else "",
         )
         for status in STATUSES
         for job in await insights.browse_queue(SHOWN, 0, [status], wanted)
@@ -39,5 +42,7 @@ VIEW = View(
     name="jobs",
     title="Jobs",
     columns=("ID", "Status", "Entrypoint", "Priority", "Attempts", "Created", "Updated"),
+    numbers=frozenset({"ID", "Priority", "Attempts"}),
+    empty="No job is queued, runs or is held.",
     gather=gather,
 )

@@ -1,34 +1,57 @@
-"""The numbers of the queue, and what failed in the last hour."""
+"""The numbers of the queue, and what happened in the last hour."""
 
 from __future__ import annotations
 
-from pgqueuer.adapters.terminal.rows import Row, View, fits, seconds
+from collections import Counter
+from typing import Final
+
+from pgqueuer.adapters.terminal.rows import BAD, Row, View, fits
+from pgqueuer.adapters.wording import count, span
 from pgqueuer.core.insights import InsightsService
+from pgqueuer.domain.types import JOB_STATUS
+
+ALL: Final = "all"
+EVENTS: Final[tuple[tuple[JOB_STATUS, str], ...]] = (
+    ("queued", "Enqueued or put back"),
+    ("picked", "Started"),
+    ("successful", "Successful"),
+    ("exception", "Ended by an exception"),
+    ("failed", "Held"),
+    ("canceled", "Canceled"),
+)
 
 
 async def gather(insights: InsightsService, entrypoint: str | None) -> list[Row]:
-    """The six numbers of all jobs, then transitions of the last hour."""
+    """The numbers of all jobs, then transitions of the last hour."""
     now = await insights.overview()
     numbers = {
-        "Queued": now.queued_total,
-        "Picked": now.picked_total,
-        "Held": now.failed_total,
-        "Workers": now.active_workers,
-        "Oldest queued": seconds(now.oldest_queued_age_seconds),
-        "Exceptions in the last hour": now.exceptions_recent,
+        "Queued": count(now.queued_total),
+        "Running": count(now.picked_total),
+        "Held": count(now.failed_total),
+        "Busy workers": count(now.active_workers),
+        "Oldest queued job": span(now.oldest_queued_age_seconds),
     }
-    rows = [Row(key=name, cells=("all", name, value)) for name, value in numbers.items()]
-    flows = await insights.throughput()
-    return rows + [
+    rows = [
         Row(
-            key=f"{flow.status} {flow.entrypoint}",
-            cells=(flow.entrypoint, f"{flow.status} in the last hour", flow.total_count),
+            key=name, cells=(ALL, name, value), style=BAD if name == "Held" and value != "0" else ""
         )
-        for flow in sorted(flows, key=lambda flow: (flow.entrypoint, flow.status))
-        if fits(flow.entrypoint, entrypoint)
+        for name, value in numbers.items()
+    ]
+    flows: Counter[JOB_STATUS] = Counter()
+    for flow in await insights.throughput():
+        if fits(flow.entrypoint, entrypoint):
+            flows[flow.status] += flow.total_count
+    return rows + [
+        Row(key=status, cells=(entrypoint or ALL, f"{what} in the last hour", count(flows[status])))
+        for status, what in EVENTS
     ]
 
 
 VIEW = View(
-    name="overview", title="Overview", columns=("Entrypoint", "What", "Number"), gather=gather
+    name="overview",
+    title="Overview",
+    columns=("Entrypoint", "What", "Number"),
+    numbers=frozenset({"Number"}),
+    empty="Nothing is known.",
+    gather=gather,
 )

@@ -4,33 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
+from pgqueuer.adapters.wording import NOTHING
 from pgqueuer.core.insights import InsightsService
-from pgqueuer.domain.models import utc_now
 from pgqueuer.domain.types import JobId
 
-NOTHING: Final = "\N{EN DASH}"
+BAD: Final = "#ff8f85"
+CAUTION: Final = "#e3b341"
 BARS: Final = "▁▂▃▄▅▆▇█"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line; `key` tells it from the others of its view, `job_id` is what Enter opens."""
+    """One line; `key` tells it from the others of its view, `job_id` is what Enter opens.
+
+    `style` is one of Rich, such as `BAD`.
+    """
 
     key: str
     cells: tuple[object, ...]
     job_id: JobId | None = None
+    style: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A tab; `gather` gets the entrypoint to show, None for all."""
+    """A tab; `gather` gets the entrypoint to show, None for all.
+
+    The columns whose titles are in `numbers` are aligned to the right; `empty` is what to say
+    where there is no row.
+    """
 
     name: str
     title: str
     columns: tuple[str, ...]
+    numbers: frozenset[str]
+    empty: str
     gather: Callable[[InsightsService, str | None], Awaitable[list[Row]]]
 
 
@@ -46,31 +56,9 @@ def printable(value: object, *, lines: bool = False) -> str:
     return "".join(char if char.isprintable() or char in kept else "\ufffd" for char in text)
 
 
-def seconds(value: float | None) -> str:
-    """A duration, with three digits below a minute."""
-    if value is None:
-        return NOTHING
-    if value < 1:
-        return f"{value * 1000:.3g} ms"
-    if value < 60:
-        return f"{value:.3g} s"
-    hours, minutes = divmod(int(value) // 60, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {int(value) % 60} s"
-
-
-def when(time: datetime | None) -> str:
-    """How long ago, or in how much time."""
-    if time is None:
-        return NOTHING
-    age = int((utc_now() - time).total_seconds())
-    if age == 0:
-        return "now"
-    return f"{seconds(age)} ago" if age > 0 else f"in {seconds(-age)}"
-
-
 def sparkline(counts: Sequence[int]) -> str:
-    """One bar for each count, the highest one full."""
+    """One bar for each count, the highest one full; only none has the lowest."""
     highest = max(counts, default=0)
     if highest == 0:
         return BARS[0] * len(counts)
-    return "".join(BARS[count * (len(BARS) - 1) // highest] for count in counts)
+    return "".join(BARS[-(-count * (len(BARS) - 1) // highest)] for count in counts)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pgqueuer.adapters.terminal.rows import Row, View, fits, when
+from pgqueuer.adapters.terminal.rows import CAUTION, Row, View, fits
+from pgqueuer.adapters.wording import ago
 from pgqueuer.core.insights import InsightsService
+from pgqueuer.domain.models import Schedule
 
 
 async def gather(insights: InsightsService, entrypoint: str | None) -> list[Row]:
@@ -15,19 +17,28 @@ async def gather(insights: InsightsService, entrypoint: str | None) -> list[Row]
                 row.id,
                 row.entrypoint,
                 row.expression,
-                "paused" if row.paused else row.status,
-                when(row.next_run),
-                when(row.last_run),
+                _state(row),
+                None if row.paused else ago(row.next_run),
+                ago(row.last_run),
             ),
+            style=CAUTION if row.paused else "",
         )
         for row in await insights.schedules()
         if fits(row.entrypoint, entrypoint)
     ]
 
 
+def _state(schedule: Schedule) -> str:
+    if schedule.paused:
+        return "paused"
+    return "running" if schedule.status == "picked" else "waiting"
+
+
 VIEW = View(
     name="schedules",
     title="Schedules",
     columns=("ID", "Entrypoint", "Expression", "Status", "Next run", "Last run"),
+    numbers=frozenset({"ID"}),
+    empty="There is no schedule.",
     gather=gather,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -13,14 +14,22 @@ from textual.widgets import Static
 
 from pgqueuer.adapters.payload_text import render_payload
 from pgqueuer.adapters.terminal.rows import printable
+from pgqueuer.adapters.wording import count, word
 from pgqueuer.domain.models import Job, Log
 from pgqueuer.domain.types import JobId
 
 
-class JobScreen(ModalScreen[None]):
-    """A job with payload, headers, history and tracebacks; Escape closes it."""
+class JobScreen(ModalScreen[str | None]):
+    """A job with payload, headers, history and tracebacks.
 
-    BINDINGS = [("escape,enter,q", "dismiss", "Close")]  # noqa: RUF012 - Textual's way
+    Its result is what to do with the job, "requeue" or "cancel"; None if it was only closed.
+    """
+
+    BINDINGS = [  # noqa: RUF012 - Textual's way
+        ("r", "dismiss('requeue')", "Requeue"),
+        ("c", "dismiss('cancel')", "Cancel"),
+        ("escape,enter,q", "dismiss", "Close"),
+    ]
 
     def __init__(self, job_id: JobId, job: Job | None, history: Sequence[Log]) -> None:
         super().__init__()
@@ -51,8 +60,8 @@ class ConfirmScreen(ModalScreen[bool]):
 
 def describe(job_id: JobId, job: Job | None, history: Sequence[Log]) -> str:
     """All that is known of a job; `history` is newest first."""
-    parts = [f"Job {job_id}  (Escape closes)", *_of_row(job), "", "History"]
-    parts += [f"  {step.created:%Y-%m-%d %H:%M:%S %Z}  {step.status}" for step in reversed(history)]
+    parts = [f"Job {job_id}   Escape: close   r: requeue   c: cancel", *_of_row(job), "", "History"]
+    parts += [f"  {_at(step.created)}  {word(step.status)}" for step in reversed(history)]
     for step in history:
         if step.traceback is not None:
             failure = step.traceback
@@ -66,13 +75,17 @@ def _of_row(job: Job | None) -> list[str]:
         return ["It has left the queue."]
     payload = render_payload(job.payload)
     return [
-        f"{job.entrypoint}, {job.status}, priority {job.priority}, attempts {job.attempts}",
-        f"Created {job.created:%Y-%m-%d %H:%M:%S %Z}",
-        f"Not before {job.execute_after:%Y-%m-%d %H:%M:%S %Z}",
+        f"{job.entrypoint}, {word(job.status)}, priority {job.priority}, attempts {job.attempts}",
+        f"Created {_at(job.created)}",
+        f"Not before {_at(job.execute_after)}",
         "",
-        f"Payload ({payload.kind}, {payload.size} bytes{', cut' if payload.cut else ''})",
+        f"Payload ({payload.kind}, {count(payload.size)} bytes{', cut' if payload.cut else ''})",
         payload.text,
         "",
         "Headers",
         json.dumps(job.headers, indent=2, ensure_ascii=False, default=str),
     ]
+
+
+def _at(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

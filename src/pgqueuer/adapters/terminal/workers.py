@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pgqueuer.adapters.terminal.rows import Row, View, fits, seconds, when
+from pgqueuer.adapters.terminal.rows import CAUTION, Row, View, fits
+from pgqueuer.adapters.wording import ago, count, span
 from pgqueuer.core.insights import InsightsService
 
 
@@ -13,9 +14,9 @@ async def gather(insights: InsightsService, entrypoint: str | None) -> list[Row]
             key=f"worker {worker.queue_manager_id}",
             cells=(
                 worker.queue_manager_id,
-                f"{worker.active_jobs} picked",
+                f"{count(worker.active_jobs)} running",
+                ago(worker.newest_heartbeat),
                 ", ".join(worker.entrypoints),
-                when(worker.newest_heartbeat),
             ),
         )
         for worker in await insights.active_workers()
@@ -27,10 +28,11 @@ async def gather(insights: InsightsService, entrypoint: str | None) -> list[Row]
             cells=(
                 job.queue_manager_id,
                 f"stale job {job.id}",
+                f"{span(job.seconds_since_heartbeat)} ago",
                 job.entrypoint,
-                f"{seconds(job.seconds_since_heartbeat)} ago",
             ),
             job_id=job.id,
+            style=CAUTION,
         )
         for job in await insights.stale_jobs()
         if fits(job.entrypoint, entrypoint)
@@ -40,6 +42,8 @@ async def gather(insights: InsightsService, entrypoint: str | None) -> list[Row]
 VIEW = View(
     name="workers",
     title="Workers",
-    columns=("Worker", "Jobs", "Entrypoints", "Heartbeat"),
+    columns=("Worker", "Jobs", "Heartbeat", "Entrypoints"),
+    numbers=frozenset(),
+    empty="No worker holds a job.",
     gather=gather,
 )
