@@ -129,7 +129,10 @@ class InsightsService:
         *,
         search: str | None = None,
     ) -> list[Job]:
-        """A page of jobs; None means any. `search` is an id or a text, see the repository."""
+        """A page of jobs; None means any. `search` is an id or a text.
+
+        A text is looked for in the newest `SEARCHED_JOBS` that fit otherwise.
+        """
         return await self.repository.browse_queue(
             limit, offset, statuses, entrypoints, search=search
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Literal, Protocol, runtime_checkable
 
 from pgqueuer.domain.lifecycle import (
     ClaimRequest,
@@ -51,6 +51,9 @@ from pgqueuer.ports.enqueue import EnqueuePort
 
 if TYPE_CHECKING:
     from pgqueuer.domain.settings import DBSettings
+
+SEARCHED_JOBS: Final = 20_000
+"""A search for a text looks into so many jobs, the newest ones."""
 
 
 @dataclass

@@ -24,6 +24,7 @@ from pgqueuer.domain.models import (
     ThroughputStats,
 )
 from pgqueuer.domain.types import JOB_STATUS, JobId, SortOrder
+from pgqueuer.ports.repository import SEARCHED_JOBS
 
 
 class InsightQueries(LogFolding):
@@ -108,12 +109,15 @@ class InsightQueries(LogFolding):
         """A page of jobs, the newest id first; None means any, an empty list none.
 
         `search` is an id, or a text in the entrypoint, the headers or the payload; only in the
-        payload its case counts. It reads the whole queue where little is found.
+        payload its case counts. It looks into the newest `SEARCHED_JOBS` that fit otherwise; a job
+        with that id is found anyway.
         """
-        if search is not None and not is_storable(search):
+        page = (limit, offset, statuses, entrypoints)
+        if search is None:
+            return show_jobs(await self._fetch("insight_browse", *page))
+        if not is_storable(search):
             return []
-        rows = await self._fetch("insight_browse", limit, offset, statuses, entrypoints, search)
-        return show_jobs(rows)
+        return show_jobs(await self._fetch("insight_search", *page, search, SEARCHED_JOBS))
 
     async def queue_job_by_id(self, job_id: JobId) -> Job | None:
         """The job while it is queued, picked or held; None once it has left the queue."""

@@ -23,6 +23,7 @@ from pgqueuer.domain.models import (
     utc_now,
 )
 from pgqueuer.domain.types import JOB_STATUS, JobId, QueueEntrypoint, QueueManagerId
+from pgqueuer.ports.repository import SEARCHED_JOBS
 
 
 class Insights(Schedules):
@@ -136,8 +137,13 @@ class Insights(Schedules):
             for row in reversed(self._table.rows.values())
             if (statuses is None or row.status in statuses)
             and (entrypoints is None or row.entrypoint in entrypoints)
-            and (search is None or _has_text(row, search))
         ]
+        if search is not None:
+            found = [
+                row
+                for place, row in enumerate(found)
+                if str(row.id) == search or (place < SEARCHED_JOBS and _has_text(row, search))
+            ]
         return [job_of(row) for row in found[offset : offset + limit]]
 
     async def queue_job_by_id(self, job_id: JobId) -> Job | None:
@@ -191,8 +197,7 @@ def _failure_group(
 
 def _has_text(row: Row, text: str) -> bool:
     return (
-        str(row.id) == text
-        or text.lower() in row.entrypoint.lower()
+        text.lower() in row.entrypoint.lower()
         or text.lower() in json.dumps(row.headers, ensure_ascii=False).lower()
         or text.encode() in (row.payload or b"")
     )

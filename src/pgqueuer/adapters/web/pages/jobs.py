@@ -17,6 +17,7 @@ from pgqueuer.adapters.web.views import render, render_problem
 from pgqueuer.domain.errors import DuplicateJobError
 from pgqueuer.domain.models import Job, Log
 from pgqueuer.domain.types import JOB_STATUS, JobId
+from pgqueuer.ports.repository import SEARCHED_JOBS
 
 PAGE_SIZE: Final = 50
 HISTORY: Final = 500
@@ -49,6 +50,7 @@ async def gather(
         "status": chosen[0] if chosen else "",
         "entrypoint": entrypoint or "",
         "search": search or "",
+        "searched": SEARCHED_JOBS,
         "page": page,
         "has_more": len(jobs) > PAGE_SIZE,
     }
