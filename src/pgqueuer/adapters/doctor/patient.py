@@ -32,11 +32,13 @@ class Limits:
 class Patient:
     """The queue behind a connection; `other` goes over another connection with the same settings.
 
-    `now` is the clock of this process.
+    `listens_apart` says that `queries` listens on another connection than it sends on, as over a
+    pool. `now` is the clock of this process.
     """
 
     queries: Queries
     other: Queries | None = None
+    listens_apart: bool = False
     limits: Limits = Limits()
     now: Callable[[], datetime] = utc_now
 

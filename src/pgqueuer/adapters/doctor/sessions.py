@@ -67,10 +67,11 @@ async def check_listening(patient: Patient) -> AsyncIterator[Verdict]:
             "connect workers without a pooler in transaction mode; until then they find jobs by "
             "polling only, every --dequeue-timeout seconds",
         )
-    elif patient.other is None:
+    elif patient.other is None and not patient.listens_apart:
         yield warn(
             f"a notification came after {milliseconds(took)}, but over the same connection",
-            "a second connection could not be opened; see 'connections'",
+            "there was no second connection to send it over; if 'pgq doctor' says so too, see "
+            "'connections'",
         )
     else:
         yield ok(f"a notification came after {milliseconds(took)}")
