@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import kubernetes_validate
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry, generate_latest
@@ -93,7 +94,14 @@ def test_platforms_wait_longer_than_workers_take_to_stop() -> None:
         assert seconds >= float(getattr(timeout, "total_seconds", lambda t=timeout: t)()) + 15
 
 
-def test_manifests_have_the_kinds_and_the_fields_that_kubernetes_needs() -> None:
+@pytest.mark.parametrize("name", ["worker.yaml", "upgrade.yaml"])
+def test_kubernetes_knows_every_field_of_the_manifests(name: str) -> None:
+    newest = kubernetes_validate.latest_version()
+    for manifest in documents(DEPLOY / "kubernetes" / name):
+        kubernetes_validate.validate(manifest, newest, strict=True)
+
+
+def test_manifests_belong_together() -> None:
     deployment, budget = documents(DEPLOY / "kubernetes" / "worker.yaml")
     kinds = [(one["apiVersion"], one["kind"]) for one in (deployment, budget, upgrade())]
     assert kinds == [("apps/v1", "Deployment"), ("policy/v1", "PodDisruptionBudget"),
@@ -145,12 +153,16 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
 def test_prometheus_accepts_the_rules_and_they_fire_when_they_should(
     words: tuple[str, str],
 ) -> None:
+    promtool(words[0], RULES.parent / words[1])
+
+
+def promtool(what: str, path: Path) -> None:
     if shutil.which("promtool") is None:
         pytest.skip("promtool is not installed")
-    command = ["promtool", words[0], "rules", words[1]]
     done = subprocess.run(
-        command, cwd=RULES.parent, capture_output=True, text=True, timeout=60, check=False
-    )
+        ["promtool", what, "rules", path.name],
+        cwd=path.parent, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -188,6 +200,17 @@ def test_rules_and_dashboard_use_metrics_that_are_exported() -> None:
         used = set(re.findall(r"pgqueuer_\w+", query))
         assert used <= exported(), query
         assert used or "up{" in query
+
+
+def test_prometheus_understands_the_queries_of_the_dashboard(tmp_path: Path) -> None:
+    queries = [target["expr"] for panel in panels() for target in panel["targets"]]
+    rules = [
+        {"record": f"panel:{number}", "expr": query.replace("$__rate_interval", "5m")}
+        for number, query in enumerate(queries)
+    ]
+    path = tmp_path / "dashboard.yml"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
+    promtool("check", path)
 
 
 def test_panels_have_ids_sources_and_places_of_their_own() -> None:
