@@ -42,7 +42,10 @@ class JsonFormatter(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        line = self._extra(record) | self.fields(record)
+        fields = self.fields(record)
+        line = fields | {
+            name: value for name, value in self._extra(record).items() if name not in fields
+        }
         try:
             return json.dumps(line, default=str, allow_nan=False)
         except (TypeError, ValueError):  # keys that are no text, circles, NaN

@@ -108,6 +108,7 @@ async def test_a_line_for_people_ends_with_the_job(log, stream, handler):
 def test_a_line_of_json_has_time_level_logger_and_what_was_added(log, stream):
     log.warning("lost\n%s", "two", extra={"customer": 5, "message_id": "a"})
     (line,) = lines(stream)
+    assert next(iter(line)) == "time"
     assert datetime.fromisoformat(line.pop("time")).utcoffset().total_seconds() == 0
     assert line == {
         "level": "WARNING",
