@@ -33,7 +33,7 @@ PAGES = {
 }
 DESK = ViewportSize(width=1280, height=900)
 PHONE = ViewportSize(width=390, height=844)
-HIGHEST = 1400
+HIGHEST = 1000
 
 
 async def picture(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import asyncpg
 import pytest
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Dialog, Page, expect
 
 from pgqueuer.db import AsyncpgDriver
@@ -244,18 +244,22 @@ async def test_what_an_attacker_enqueues_stays_text(watched: Watched, queries: Q
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 async def test_on_a_phone_nothing_is_wider_than_the_screen(
-    browser: Browser, address: str, queries: Queries, dark: bool, tmp_path: Path
+    browser: Browser, address: str, queries: Queries, dark: bool
 ) -> None:
     await fill(queries, history=timedelta(hours=1))
+    (job_id,) = await queries.enqueue(
+        "x" * 120, b"y" * 500, headers={"z" * 200: "z" * 200}, priority=2**31 - 1
+    )
     page = await browser.new_page(
         base_url=address,
         viewport={"width": 390, "height": 844},
         color_scheme="dark" if dark else "light",
     )
-    for title in PAGES:
-        await page.goto("/" if title == "Overview" else f"/{title.lower()}")
+    paths = ["/" if title == "Overview" else f"/{title.lower()}" for title in PAGES]
+    for path in [*paths, f"/jobs/{job_id}"]:
+        await page.goto(path)
         width = await page.evaluate("document.documentElement.scrollWidth")
-        assert width <= 390, title
+        assert width <= 390, path
     ground = await page.evaluate("getComputedStyle(document.body).backgroundColor")
     brightness = sum(map(int, re.findall(r"\d+", ground)[:3])) / 3
     assert (brightness < 128) == dark
@@ -286,6 +290,67 @@ async def test_a_hundred_thousand_jobs_are_shown_a_page_at_a_time(
     await expect(page.get_by_role("row")).to_have_count(51)
     await page.get_by_role("link", name="Older").click()
     await expect(page.get_by_text("Page 2")).to_be_visible()
+
+
+async def test_pages_keep_to_the_rules_of_accessibility_in_light_and_dark(
+    watched: Watched, queries: Queries
+) -> None:
+    (running, *_) = await fill(queries, history=timedelta(hours=1))
+    (held, *_) = await queries.list_failed_jobs(1)
+    page = watched.page
+    colors = {"runOnly": ["color-contrast"], "resultTypes": ["violations"]}
+    paths = ["/" if title == "Overview" else f"/{title.lower()}" for title in PAGES]
+
+    for path in [*paths, "/jobs?status=failed&search=4", f"/jobs/{held.id}", f"/jobs/{running.id}"]:
+        await visit(page, path)
+        found = await Axe().run(page)
+        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+        await page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+        found = await Axe().run(page, options=colors)
+        assert found.violations_count == 0, f"{path} in the dark: {found.generate_report()}"
+        await page.emulate_media(color_scheme="light", reduced_motion="reduce")
+
+
+async def test_a_page_stays_as_it_is_while_text_is_marked(
+    watched: Watched, queries: Queries
+) -> None:
+    (job_id,) = await queries.enqueue("send_mail", b"to be copied")
+    assert job_id is not None
+    page = watched.page
+    await visit(page, f"/jobs/{job_id}")
+    await page.evaluate("getSelection().selectAllChildren(document.querySelector('pre'))")
+
+    await queries.mark_job_as_cancelled([job_id])
+
+    await expect(page.locator("#connection")).to_have_text("Waits while you choose")
+    assert await page.evaluate("getSelection().toString()") == "to be copied"
+    await page.evaluate("getSelection().removeAllRanges()")
+    await expect(page.get_by_text("It has left the queue")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "said"),
+    [
+        ("application/json", '{"detail": "Give numbers"}', "Give numbers"),
+        ("text/html", "<main><h1>No answer</h1><p>Try again</p></main>", "No answer. Try again"),
+        ("text/html", "<html></html>", "The server answered 503"),
+    ],
+)
+async def test_a_refusal_is_told_in_words(
+    watched: Watched, queries: Queries, kind: str, body: str, said: str
+) -> None:
+    (job_id,) = await queries.enqueue("send_mail", None)
+    page = watched.page
+    page.on("dialog", lambda dialog: dialog.accept())
+    await visit(page, f"/jobs/{job_id}")
+    await page.route(
+        "**/cancel", lambda route: route.fulfill(status=503, content_type=kind, body=body)
+    )
+
+    await page.get_by_role("button", name="Cancel").click()
+
+    await expect(page.get_by_role("alert")).to_have_text(said)
+    watched.complaints = [each for each in watched.complaints if "503" not in each]
 
 
 async def test_a_database_that_is_away_is_told_and_comes_back(

@@ -60,6 +60,17 @@ async def test_a_missing_schema_is_a_page_that_says_what_to_run(dsn: str) -> Non
         assert "pgq install" in answer.text
 
 
+async def test_an_unknown_address_is_a_page_too(queue_dsn: str) -> None:
+    async with (
+        served(create_web_app(queue_dsn)) as address,
+        httpx.AsyncClient(base_url=address) as client,
+    ):
+        answer = await client.get("/nothing")
+
+        assert answer.status_code == 404
+        assert "There is no such page" in answer.text
+
+
 async def test_open_pages_are_told_of_changes(queue_dsn: str, queries: Queries) -> None:
     async with (
         served(create_web_app(queue_dsn)) as address,

@@ -69,9 +69,19 @@ def web_app_over(source: Callable[[], AbstractAsyncContextManager[Queries]]) -> 
         title="PgQueuer", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
     )
     app.include_router(create_web_router(dependencies=protection))
+    app.add_exception_handler(status.HTTP_404_NOT_FOUND, _tell_unknown)
     app.add_exception_handler(OSError, _tell)
     app.add_exception_handler(Exception, _tell)
     return app
+
+
+async def _tell_unknown(request: Request, error: Exception) -> Response:
+    return render_problem(
+        request,
+        status.HTTP_404_NOT_FOUND,
+        "There is no such page",
+        "The address may be wrong, or of another release.",
+    )
 
 
 async def _tell(request: Request, error: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from types import MappingProxyType
@@ -26,7 +27,9 @@ HOURS: Final = MappingProxyType[Window, int]({"1h": 1, "6h": 6, "24h": 24})
 STEPS: Final = 60
 """A chart has so many steps."""
 KEPT_PER_HOUR: Final = timedelta(seconds=1.5)
-"""Reports on an hour are so old at most, those on longer windows in proportion."""
+"""Reports on an hour are kept for so long, those on longer windows in proportion."""
+REST: Final = 10
+"""They are kept for at least so many times what they took, to spare a database with many jobs."""
 
 
 def length_of(window: Window) -> timedelta:
@@ -50,7 +53,7 @@ class Reports:
         self._entrypoints = _by_window(self.insights.entrypoint_stats)
         self._throughput = _by_window(self.insights.throughput_timeseries)
         self._latency = {
-            window: TTLCache(KEPT_PER_HOUR * hours, self._latency_of(window))
+            window: _kept(KEPT_PER_HOUR * hours, self._latency_of(window))
             for window, hours in HOURS.items()
         }
 
@@ -80,7 +83,18 @@ def _by_window(
     def of(window: Window) -> Callable[[], Awaitable[T]]:
         return lambda: report(length_of(window))
 
-    return {window: TTLCache(KEPT_PER_HOUR * hours, of(window)) for window, hours in HOURS.items()}
+    return {window: _kept(KEPT_PER_HOUR * hours, of(window)) for window, hours in HOURS.items()}
+
+
+def _kept(shortest: timedelta, report: Callable[[], Awaitable[T]]) -> TTLCache[T]:
+    async def timed() -> T:
+        started = time.monotonic()
+        result = await report()
+        cache.ttl = max(shortest, timedelta(seconds=REST * (time.monotonic() - started)))
+        return result
+
+    cache = TTLCache(shortest, timed)
+    return cache
 
 
 def reports_of(request: Request) -> Reports:

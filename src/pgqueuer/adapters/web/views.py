@@ -1,8 +1,7 @@
-"""From data to HTML: the templates, and how they write times and numbers."""
+"""From data to HTML: the templates, their filters and the headers of the answers."""
 
 from __future__ import annotations
 
-import itertools
 import json
 from datetime import UTC, datetime
 from functools import cache
@@ -18,7 +17,7 @@ import pgqueuer
 from pgqueuer.adapters.web.charts import sparkline
 from pgqueuer.adapters.web.payload import render_payload
 from pgqueuer.adapters.web.urls import Urls
-from pgqueuer.domain.models import utc_now
+from pgqueuer.adapters.wording import ago, count, percent, span, word
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 SECURITY_HEADERS: Final = {
@@ -30,8 +29,6 @@ SECURITY_HEADERS: Final = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-NOTHING: Final = "\N{EN DASH}"
-UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def render(
@@ -41,7 +38,7 @@ def render(
     html = (
         _templates()
         .get_template(template)
-        .render(values, urls=Urls(request), now=utc_now(), version=pgqueuer.__version__)
+        .render(values, urls=Urls(request), version=pgqueuer.__version__)
     )
     return HTMLResponse(html, code, headers=SECURITY_HEADERS)
 
@@ -75,45 +72,10 @@ def _templates() -> Environment:
         iso=iso,
         day_time=day_time,
         pretty=pretty,
+        word=word,
     )
     environment.globals.update(sparkline=sparkline, render_payload=render_payload)
     return environment
-
-
-def span(seconds: float | None) -> str:
-    """A duration with two digits that matter: 4.2 ms, 3.5 s, 2 h 5 min."""
-    if seconds is None:
-        return NOTHING
-    if seconds == 0:
-        return "0 s"
-    if seconds < 1:
-        return f"{seconds * 1000:.3g} ms"
-    if seconds < 60:
-        return f"{seconds:.3g} s"
-    for (unit, name), (smaller, smaller_name) in itertools.pairwise(UNITS):
-        if seconds >= unit:
-            whole, rest = divmod(int(seconds), unit)
-            part = rest // smaller
-            return f"{whole} {name}" + (f" {part} {smaller_name}" if part else "")
-    raise AssertionError(seconds)
-
-
-def ago(time: datetime) -> str:
-    """How long ago, or in how much time."""
-    seconds = (utc_now() - time).total_seconds()
-    if abs(seconds) < 1:
-        return "now"
-    return f"{span(int(seconds))} ago" if seconds > 0 else f"in {span(int(-seconds))}"
-
-
-def count(value: float) -> str:
-    """A number with its thousands apart; parts of one are told with two digits."""
-    return f"{value:,.0f}" if value == int(value) else f"{value:,.2g}"
-
-
-def percent(share: float | None) -> str:
-    """A share of one as percent."""
-    return NOTHING if share is None else f"{share * 100:.3g} %"
 
 
 def pretty(value: object) -> str:

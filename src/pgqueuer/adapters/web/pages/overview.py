@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends
 from pgqueuer.adapters.web.charts import Chart, grid, lined, stacked
 from pgqueuer.adapters.web.pages.live import Gathered, add_live_page
 from pgqueuer.adapters.web.reports import Reports, Window, length_of, reports_of, step_of
-from pgqueuer.adapters.web.views import count, span
+from pgqueuer.adapters.wording import count, span
 from pgqueuer.domain.models import LatencyBucket, ThroughputBucket, utc_now
 
 OUTCOMES: Final = ("successful", "failed", "exception", "canceled")
@@ -29,7 +29,7 @@ async def gather(
         "window": window,
         "overview": await reports.overview(window),
         "throughput": _throughput(await reports.throughput(window), times, window),
-        "latency": _latency(await reports.latency(window), times),
+        "latency": _latency(await reports.latency(window), times, window),
     }
 
 
@@ -42,13 +42,13 @@ def _throughput(
         place = (bucket.bucket - times[0]) // step_of(window)
         if bucket.status in OUTCOMES and 0 <= place < len(steps):
             steps[place][bucket.status] += bucket.count
-    return stacked(list(zip(times, steps, strict=True)), OUTCOMES, count)
+    return stacked(list(zip(times, steps, strict=True)), OUTCOMES, count, step_of(window))
 
 
-def _latency(buckets: Sequence[LatencyBucket], times: list[datetime]) -> Chart:
+def _latency(buckets: Sequence[LatencyBucket], times: list[datetime], window: Window) -> Chart:
     known = {bucket.bucket: bucket for bucket in buckets}
     steps = [(time, _seconds(known.get(time))) for time in times]
-    return lined(steps, LATENCIES, span)
+    return lined(steps, LATENCIES, span, step_of(window))
 
 
 def _seconds(bucket: LatencyBucket | None) -> dict[str, float | None]:

@@ -9,6 +9,7 @@ const SHORTEST_PAUSE = 1000;
 let fetching = false;
 let again = false;
 let newest = 0;
+let shown = "";
 
 function say(text, bad) {
   notice.textContent = text;
@@ -16,9 +17,13 @@ function say(text, bad) {
   notice.hidden = false;
 }
 
-function tell(reachable) {
-  connection.textContent = reachable ? "Live" : "Not reachable, trying again";
-  connection.classList.toggle("lost", !reachable);
+function tell(text, lost) {
+  if (connection.textContent !== text) connection.textContent = text;
+  connection.classList.toggle("lost", lost);
+}
+
+function tellReachable(reachable) {
+  tell(reachable ? "Live" : "Not reachable, trying again", !reachable);
 }
 
 // What a visitor has done to the page and a new copy of it does not know.
@@ -59,10 +64,14 @@ function pathTo(element) {
   return null;
 }
 
-// While a visitor types or chooses, the page stays as it is.
+// While a visitor types, chooses or marks text to copy it, the page stays as it is.
 function isBusy() {
   const focused = document.activeElement;
-  return live.contains(focused) && (focused.matches("select") || focused.matches("input:not([type=checkbox])"));
+  const marked = document.getSelection();
+  return (
+    (live.contains(focused) && focused.matches("select, input:not([type=checkbox])")) ||
+    (!marked.isCollapsed && live.contains(marked.anchorNode))
+  );
 }
 
 async function refresh() {
@@ -70,21 +79,26 @@ async function refresh() {
     again = true;
     return;
   }
-  if (document.hidden || isBusy()) return;
+  if (document.hidden) return;
+  if (isBusy()) {
+    tell("Waits while you choose", false);
+    return;
+  }
   fetching = true;
   try {
     const answer = await fetch(live.dataset.part, { headers: { Accept: "text/html" } });
-    tell(answer.ok);
+    tellReachable(answer.ok);
     if (answer.ok) {
       const html = await answer.text();
-      if (!isBusy()) {
+      if (!isBusy() && html !== shown) {
+        shown = html;
         const state = remember();
         live.innerHTML = html;
         restore(state);
       }
     }
   } catch {
-    tell(false);
+    tellReachable(false);
   } finally {
     newest = Date.now();
     fetching = false;
@@ -106,6 +120,21 @@ function soon() {
   }
 }
 
+// Why the server refused: plain text, the JSON of FastAPI, or a page that says what is wrong.
+async function reasonOf(answer) {
+  const text = await answer.text();
+  const type = answer.headers.get("Content-Type") || "";
+  if (type.includes("html")) {
+    const said = new DOMParser().parseFromString(text, "text/html").querySelector("main");
+    if (said) return [...said.querySelectorAll("h1, p:not(:has(a))")].map((each) => each.textContent).join(". ");
+  }
+  if (type.includes("json")) {
+    const { detail } = JSON.parse(text);
+    if (typeof detail === "string") return detail;
+  }
+  return type.includes("text/plain") && text ? text : `The server answered ${answer.status}`;
+}
+
 async function send(form, submitter) {
   if (form.dataset.confirm && !window.confirm(form.dataset.confirm)) return;
   const body = new URLSearchParams(new FormData(form, submitter));
@@ -115,9 +144,10 @@ async function send(form, submitter) {
     if (answer.ok) {
       say(form.dataset.done, false);
       document.getElementById("main").focus({ preventScroll: true });
+      document.getSelection().removeAllRanges();
       await refresh();
     } else {
-      say((await answer.text()) || `The server answered ${answer.status}`, true);
+      say(await reasonOf(answer), true);
     }
   } catch {
     say("The server can not be reached; nothing is known to be done.", true);
@@ -143,7 +173,7 @@ document.addEventListener("change", (event) => {
 if (live) {
   const every = Number(live.dataset.every);
   if (every) {
-    tell(true);
+    tellReachable(true);
     setInterval(refresh, every * 1000);
     document.addEventListener("visibilitychange", refresh);
     const events = document.body.dataset.events;
