@@ -29,7 +29,9 @@ STEPS: Final = 60
 KEPT_PER_HOUR: Final = timedelta(seconds=1.5)
 """Reports on an hour are kept for so long, those on longer windows in proportion."""
 REST: Final = 10
-"""They are kept for at least so many times what they took, to spare a database with many jobs."""
+"""They are kept for so many times what they took, to spare a database with many jobs …"""
+LONGEST: Final = timedelta(seconds=30)
+"""… but not for longer, because of that."""
 
 
 def length_of(window: Window) -> timedelta:
@@ -90,7 +92,8 @@ def _kept(shortest: timedelta, report: Callable[[], Awaitable[T]]) -> TTLCache[T
     async def timed() -> T:
         started = time.monotonic()
         result = await report()
-        cache.ttl = max(shortest, timedelta(seconds=REST * (time.monotonic() - started)))
+        rest = timedelta(seconds=REST * (time.monotonic() - started))
+        cache.ttl = max(shortest, min(rest, LONGEST))
         return result
 
     cache = TTLCache(shortest, timed)

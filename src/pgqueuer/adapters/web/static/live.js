@@ -5,10 +5,13 @@ const live = document.getElementById("live");
 const connection = document.getElementById("connection");
 const notice = document.getElementById("notice");
 const SHORTEST_PAUSE = 1000;
+const LONGEST_PAUSE = 30_000;
+const REST = 10; // times what the last answer took: a database with much to count is spared
 
 let fetching = false;
 let again = false;
 let newest = 0;
+let took = 0;
 let shown = "";
 
 function say(text, bad) {
@@ -85,11 +88,13 @@ async function refresh() {
     return;
   }
   fetching = true;
+  const started = Date.now();
   try {
     const answer = await fetch(live.dataset.part, { headers: { Accept: "text/html" } });
     tellReachable(answer.ok);
     if (answer.ok) {
       const html = await answer.text();
+      took = Date.now() - started;
       if (!isBusy() && html !== shown) {
         shown = html;
         const state = remember();
@@ -112,11 +117,11 @@ async function refresh() {
 let planned = null;
 function soon() {
   if (planned === null) {
-    const pause = Math.max(0, newest + SHORTEST_PAUSE - Date.now());
+    const pause = Math.min(Math.max(SHORTEST_PAUSE, REST * took), LONGEST_PAUSE);
     planned = setTimeout(() => {
       planned = null;
       refresh();
-    }, pause);
+    }, Math.max(0, newest + pause - Date.now()));
   }
 }
 
@@ -174,7 +179,7 @@ if (live) {
   const every = Number(live.dataset.every);
   if (every) {
     tellReachable(true);
-    setInterval(refresh, every * 1000);
+    setInterval(soon, every * 1000);
     document.addEventListener("visibilitychange", refresh);
     const events = document.body.dataset.events;
     if (events) {
