@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
 import asyncpg
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from pgqueuer.adapters.terminal.app import Dashboard
 from pgqueuer.adapters.terminal.screens import ConfirmScreen, JobScreen
@@ -62,6 +62,9 @@ async def test_the_filter_leaves_the_jobs_of_one_entrypoint(queue_dsn):
         await shown(pilot, lambda: {row[2] for row in cells(app, "jobs")} == {"a", "b"})
         await pilot.press("slash", "b", "enter")
         await shown(pilot, lambda: {row[2] for row in cells(app, "jobs")} == {"b"})
+        await pilot.press("slash", "x", "escape")
+        await shown(pilot, lambda: job_table(app).has_focus)
+        assert app.query_one("#filter", Input).value == "b"
 
 
 async def test_enter_opens_a_job_with_all_that_is_known(queue_dsn):

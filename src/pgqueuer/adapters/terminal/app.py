@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 from rich.text import Text
 from textual import on, work
 from textual.app import App, ComposeResult
+from textual.binding import Binding
 from textual.css.query import NoMatches
 from textual.widgets import DataTable, Footer, Input, Static, TabbedContent, TabPane
 
@@ -45,7 +46,11 @@ class Dashboard(App[None]):
     #question { width: auto; height: auto; border: round $warning; padding: 1 2; }
     """
     BINDINGS = [  # noqa: RUF012 - Textual's way
-        *[(str(n), f"view('{view.name}')", view.title) for n, view in enumerate(VIEWS, 1)],
+        *[
+            Binding(str(n), f"view('{view.name}')", view.title, show=False)
+            for n, view in enumerate(VIEWS, 1)
+        ],
+        Binding("escape", "leave_filter", "Leave the filter", show=False),
         ("slash", "filter", "Filter"),
         ("r", "requeue", "Requeue"),
         ("c", "cancel", "Cancel"),
@@ -63,8 +68,8 @@ class Dashboard(App[None]):
     def compose(self) -> ComposeResult:
         """Tabs with a table each, the filter and one line of news."""
         with TabbedContent(id="tabs"):
-            for view in VIEWS:
-                with TabPane(view.title, id=view.name):
+            for number, view in enumerate(VIEWS, 1):
+                with TabPane(f"{number} {view.title}", id=view.name):
                     yield DataTable[Text](id=f"{view.name}-table", cursor_type="row")
         yield Input(placeholder="Entrypoint; empty shows all", id="filter")
         yield Static("Connecting", id="status", markup=False)
@@ -161,11 +166,17 @@ class Dashboard(App[None]):
         field.display = True
         field.focus()
 
+    def action_leave_filter(self) -> None:
+        """Leave the filter as it was."""
+        field = self.query_one("#filter", Input)
+        field.value = self._wanted or ""
+        field.display = False
+        self._table(self._view()).focus()
+
     @on(Input.Submitted, "#filter")
     def _filter_chosen(self, event: Input.Submitted) -> None:
         self._wanted = event.value.strip() or None
-        event.input.display = False
-        self._table(self._view()).focus()
+        self.action_leave_filter()
         self._wake.set()
 
     @on(DataTable.RowSelected)

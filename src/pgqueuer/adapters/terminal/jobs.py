@@ -28,6 +28,7 @@ async def gather(insights: InsightsService, entrypoint: str | None) -> list[Row]
                 job.priority,
                 job.attempts,
                 ago(job.created),
+                ago(job.execute_after),
                 ago(job.updated),
             ),
             job_id=job.id,
@@ -41,7 +42,7 @@ async def gather(insights: InsightsService, entrypoint: str | None) -> list[Row]
 VIEW = View(
     name="jobs",
     title="Jobs",
-    columns=("ID", "Status", "Entrypoint", "Priority", "Attempts", "Created", "Updated"),
+    columns=("ID", "Status", "Entrypoint", "Priority", "Attempts", "Created", "Due", "Updated"),
     numbers=frozenset({"ID", "Priority", "Attempts"}),
     empty="No job is queued, runs or is held.",
     gather=gather,
