@@ -196,6 +196,22 @@ async def test_a_choice_survives_the_next_refresh(watched: Watched, queries: Que
     await expect(page.get_by_role("checkbox", checked=True)).to_have_count(1)
 
 
+async def test_the_focus_stays_in_its_row_when_rows_come(
+    watched: Watched, queries: Queries
+) -> None:
+    _, middle, _ = await queries.enqueue(["send_mail"] * 3, [None] * 3, [0] * 3)
+    page = watched.page
+    await visit(page, "/jobs")
+    number = page.get_by_role("link", name=str(middle), exact=True)
+    row = page.get_by_role("row").filter(has=number)
+    await row.get_by_role("link", name="send_mail").focus()
+
+    await queries.enqueue(["send_mail"] * 2, [None] * 2, [0] * 2)
+
+    await expect(page.get_by_role("row")).to_have_count(1 + 5)
+    await expect(row.get_by_role("link", name="send_mail")).to_be_focused()
+
+
 async def test_schedules_are_paused_resumed_and_run(watched: Watched, queries: Queries) -> None:
     key = CronExpressionEntrypoint(CronEntrypoint("tick"), CronExpression("0 3 * * *"))
     await queries.insert_schedule({key: timedelta(hours=1)})

@@ -33,8 +33,7 @@ function tellReachable(reachable) {
 function remember() {
   const focused = document.activeElement;
   return {
-    focus: live.contains(focused) ? pathTo(focused) : null,
-    text: typeof focused.value === "string" && focused.type !== "checkbox" ? focused.value : null,
+    findFocus: live.contains(focused) ? finderOf(focused) : () => null,
     checked: [...live.querySelectorAll("input:checked")].map((box) => box.name + box.value),
     open: [...live.querySelectorAll("details[open]")].map((each) => each.id),
     scrolled: [...live.querySelectorAll(".scroll, pre")].map((each) => [each.scrollLeft, each.scrollTop]),
@@ -51,20 +50,34 @@ function restore(state) {
   live.querySelectorAll(".scroll, pre").forEach((each, index) => {
     [each.scrollLeft, each.scrollTop] = state.scrolled[index] || [0, 0];
   });
-  const focused = state.focus && live.querySelector(state.focus);
-  if (focused) {
-    if (state.text !== null) focused.value = state.text;
-    focused.focus({ preventScroll: true });
-  }
+  const focused = state.findFocus();
+  if (focused) focused.focus({ preventScroll: true });
 }
 
-function pathTo(element) {
-  if (element.id) return "#" + CSS.escape(element.id);
-  if (element.name && element.value) {
-    return `[name="${CSS.escape(element.name)}"][value="${CSS.escape(element.value)}"]`;
-  }
-  if (element.href) return `a[href="${CSS.escape(element.getAttribute("href"))}"]`;
-  return null;
+// How to find the element again in a new copy of the page: rows are known by what names them.
+function finderOf(element) {
+  const { id, localName } = element;
+  if (id) return () => document.getElementById(id);
+  const row = element.closest("tr");
+  const key = row && keyOf(row);
+  const place = row ? rowsOf(key).indexOf(row) : 0;
+  const index = fellows(row, localName).indexOf(element);
+  return () => {
+    const scope = row ? rowsOf(key)[place] : null;
+    return row && !scope ? null : fellows(scope, localName)[index];
+  };
+}
+
+function keyOf(row) {
+  return (row.querySelector("th") || row).textContent;
+}
+
+function rowsOf(key) {
+  return [...live.querySelectorAll("tr")].filter((row) => keyOf(row) === key);
+}
+
+function fellows(row, name) {
+  return [...(row || live).querySelectorAll(name)].filter((each) => row || !each.closest("tr"));
 }
 
 // While a visitor types, chooses or marks text to copy it, the page stays as it is.
