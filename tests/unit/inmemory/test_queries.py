@@ -12,7 +12,7 @@ from pgqueuer.adapters.inmemory import InMemoryDriver, InMemoryQueries
 from pgqueuer.adapters.inmemory.queries import history, percentile_cont
 from pgqueuer.domain.lifecycle import ClaimRequest, EntrypointTerms
 from pgqueuer.domain.settings import DBSettings
-from pgqueuer.ports.repository import RepositoryPort
+from pgqueuer.ports.repository import SEARCHED_JOBS, RepositoryPort
 
 MINUTE = timedelta(minutes=1)
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -159,3 +159,14 @@ def test_percentiles_fall_between_their_neighbors():
 def test_there_is_no_percentile_of_nothing():
     with pytest.raises(ValueError, match="at least one"):
         percentile_cont([], 0.5)
+
+
+async def test_a_text_is_looked_for_in_the_newest_jobs_only(queries):
+    (oldest,) = await queries.enqueue("old", b"needle")
+    await queries.enqueue(["mail"] * SEARCHED_JOBS, [None] * SEARCHED_JOBS, [0] * SEARCHED_JOBS)
+
+    assert await queries.browse_queue(search="needle") == []
+    assert [job.id for job in await queries.browse_queue(search=str(oldest))] == [oldest]
+    assert await queries.browse_queue(search="null") == []
+    found = await queries.browse_queue(search="needle", entrypoints=["old"])
+    assert [job.id for job in found] == [oldest]

@@ -198,9 +198,13 @@ def _failure_group(
 def _has_text(row: Row, text: str) -> bool:
     return (
         text.lower() in row.entrypoint.lower()
-        or text.lower() in json.dumps(row.headers, ensure_ascii=False).lower()
+        or text.lower() in _headers_text(row).lower()
         or text.encode() in (row.payload or b"")
     )
+
+
+def _headers_text(row: Row) -> str:
+    return "" if row.headers is None else json.dumps(row.headers, ensure_ascii=False)
 
 
 def _age(entrypoint: QueueEntrypoint, rows: list[Row], now: datetime) -> QueueAgeStats:
