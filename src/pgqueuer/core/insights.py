@@ -128,13 +128,15 @@ class InsightsService:
         entrypoints: list[str] | None = None,
         *,
         search: str | None = None,
+        payloads: bool = True,
     ) -> list[Job]:
         """A page of jobs; None means any. `search` is an id or a text.
 
-        A text is looked for in the newest `SEARCHED_JOBS` that fit otherwise.
+        A text is looked for in the newest `SEARCHED_JOBS` that fit otherwise. Without `payloads`
+        theirs are not read, and None.
         """
         return await self.repository.browse_queue(
-            limit, offset, statuses, entrypoints, search=search
+            limit, offset, statuses, entrypoints, search=search, payloads=payloads
         )
 
     async def job(self, job_id: JobId) -> Job | None:

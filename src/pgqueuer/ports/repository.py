@@ -315,6 +315,7 @@ class InsightsRepositoryPort(Protocol):
         entrypoints: list[str] | None = None,
         *,
         search: str | None = None,
+        payloads: bool = True,
     ) -> list[Job]: ...
 
     async def queue_job_by_id(self, job_id: JobId) -> Job | None: ...

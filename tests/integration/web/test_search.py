@@ -42,7 +42,8 @@ async def test_a_search_looks_into_the_newest_jobs_only(
 ) -> None:
     statement = queries.statements["insight_search"]
     [row] = await queries.driver.fetch(
-        f"EXPLAIN (ANALYZE, FORMAT json) {statement}", 50, 0, None, None, text, SEARCHED_JOBS
+        f"EXPLAIN (ANALYZE, FORMAT json) {statement}",
+        *(50, 0, None, None, False, text, SEARCHED_JOBS),
     )
 
     (plan,) = json.loads(str(row["QUERY PLAN"]))

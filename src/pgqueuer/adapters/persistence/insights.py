@@ -105,14 +105,17 @@ class InsightQueries(LogFolding):
         entrypoints: list[str] | None = None,
         *,
         search: str | None = None,
+        payloads: bool = True,
     ) -> list[Job]:
         """A page of jobs, the newest id first; None means any, an empty list none.
+
+        Without `payloads` theirs are not read, and None.
 
         `search` is an id, or a text in the entrypoint, the headers or the payload; only in the
         payload its case counts. It looks into the newest `SEARCHED_JOBS` that fit otherwise; a job
         with that id is found anyway.
         """
-        page = (limit, offset, statuses, entrypoints)
+        page = (limit, offset, statuses, entrypoints, payloads)
         if search is None:
             return show_jobs(await self._fetch("insight_browse", *page))
         if not is_storable(search):

@@ -35,7 +35,7 @@ async def gather(insights: InsightsService, entrypoint: str | None) -> list[Row]
             style=BAD if status == "failed" else "",
         )
         for status in STATUSES
-        for job in await insights.browse_queue(SHOWN, 0, [status], wanted)
+        for job in await insights.browse_queue(SHOWN, 0, [status], wanted, payloads=False)
     ]
 
 

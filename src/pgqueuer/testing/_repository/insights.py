@@ -108,6 +108,17 @@ class InsightTests(RepositoryKit):
         assert await reports.browse_queue(entrypoints=["nobody"]) == []
         assert await reports.browse_queue(statuses=[]) == []
 
+    async def test_payloads_are_left_out_of_a_list_that_does_not_want_them(
+        self, reports: Store
+    ) -> None:
+        await reports.enqueue(WORK, b"large")
+
+        for search in (None, "large"):
+            (full,) = await reports.browse_queue(search=search)
+            (listed,) = await reports.browse_queue(search=search, payloads=False)
+            assert full.payload == b"large"
+            assert listed == full.model_copy(update={"payload": None})
+
     async def test_the_queue_is_searched_by_id_entrypoint_headers_and_payload(
         self, reports: Store
     ) -> None:

@@ -130,6 +130,7 @@ class Insights(Schedules):
         entrypoints: list[str] | None = None,
         *,
         search: str | None = None,
+        payloads: bool = True,
     ) -> list[Job]:
         """A page of the queue, newest first; None stands for any."""
         found = [
@@ -144,7 +145,8 @@ class Insights(Schedules):
                 for place, row in enumerate(found)
                 if str(row.id) == search or (place < SEARCHED_JOBS and _has_text(row, search))
             ]
-        return [job_of(row) for row in found[offset : offset + limit]]
+        jobs = [job_of(row) for row in found[offset : offset + limit]]
+        return jobs if payloads else [job.model_copy(update={"payload": None}) for job in jobs]
 
     async def queue_job_by_id(self, job_id: JobId) -> Job | None:
         """The job, if it is still there."""

@@ -26,7 +26,7 @@ async def gather(
         "window": window,
         "groups": await reports.insights.failure_groups(length_of(window), GROUPED),
         "grouped": GROUPED,
-        "held": await reports.insights.failed_jobs(SHOWN),
+        "held": await reports.insights.browse_queue(SHOWN, 0, ["failed"], payloads=False),
         "exceptions": await reports.insights.exception_logs(SHOWN),
     }
 

@@ -42,6 +42,7 @@ async def gather(
         chosen or list(UNFINISHED),
         [entrypoint] if entrypoint else None,
         search=search.strip() or None if search else None,
+        payloads=False,
     )
     return {
         "title": "Jobs",
