@@ -55,6 +55,27 @@ ORDER BY step.created
 """
 
 
+# The jobs of the queue came one after the other, three seconds apart, deferred ones too.
+AGES = """
+WITH aged AS (
+    UPDATE pgqueuer AS job
+    SET
+        created = job.created - place.age,
+        updated = job.updated - place.age,
+        execute_after = job.execute_after
+            - CASE WHEN job.execute_after > job.created THEN interval '0' ELSE place.age END
+    FROM (
+        SELECT id, interval '3 seconds' * (row_number() OVER (ORDER BY id DESC) - 1) AS age
+        FROM pgqueuer
+    ) AS place
+    WHERE place.id = job.id
+    RETURNING job.id, place.age
+)
+UPDATE pgqueuer_log AS log SET created = log.created - aged.age
+FROM aged WHERE aged.id = log.job_id
+"""
+
+
 async def fill(queries: Queries, *, history: timedelta = timedelta(hours=24)) -> list[Job]:
     """Fill an installed, empty queue with the usual names; returns the jobs that are picked."""
     await queries.driver.execute(HISTORY, history, timedelta(seconds=20), json.dumps(_refused()))
@@ -79,7 +100,9 @@ async def fill(queries: Queries, *, history: timedelta = timedelta(hours=24)) ->
         }
     )
     await queries.pause_schedule(set(), {CronEntrypoint("nightly_report")})
-    return [*await pick(queries, 5), *await pick(queries, 3)]
+    picked = [*await pick(queries, 5), *await pick(queries, 3)]
+    await queries.driver.execute(AGES)
+    return picked
 
 
 async def pick(
