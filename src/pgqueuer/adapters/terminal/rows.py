@@ -57,7 +57,7 @@ def printable(value: object, *, lines: bool = False) -> str:
 
 
 def sparkline(counts: Sequence[int]) -> str:
-    """One bar for each count, the highest one full; only none has the lowest."""
+    """One bar for each count: full for the highest, the lowest one for zero only."""
     highest = max(counts, default=0)
     if highest == 0:
         return BARS[0] * len(counts)
