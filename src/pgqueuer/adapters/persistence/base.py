@@ -28,6 +28,7 @@ SHORT: Final = frozenset(
         "keep_leases",
         "next_deferred_eta",
         "outlook",
+        "queue_pages",
         "queued_work",
         "reap",
         "recover_claims",
@@ -72,6 +73,10 @@ class StatementRunner:
             cached = (self.settings, Statements(self.settings))
             self.__dict__["_statements"] = cached
         return cached[1]
+
+    def _plan_anew(self) -> None:
+        """Give each statement another text, so that its next plan is made for what is there now."""
+        self.__dict__["_statements"] = (self.settings, self.statements.next_edition())
 
     async def _fetch(self, statement: str, *args: object) -> list[dict[str, object]]:
         with self._in_time(statement):

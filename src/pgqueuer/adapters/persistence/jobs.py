@@ -12,6 +12,7 @@ from functools import cached_property
 from pgqueuer.adapters.persistence.base import StatementRunner
 from pgqueuer.adapters.persistence.frontier import Frontiers
 from pgqueuer.adapters.persistence.query_helpers import cell
+from pgqueuer.adapters.persistence.replan import PlanWatch
 from pgqueuer.adapters.persistence.rows import (
     UnreadableRow,
     is_unreadable,
@@ -98,12 +99,16 @@ class JobQueries(StatementRunner, WorkerCalls):
         frontier = self._frontiers.of(request.owner)
         start = frontier.start(names)
         if start is None:
+            await self._replan_if_outgrown()
             if any(limits):
                 rows = await self._seated("claim_limited", wanted, names, request.owner, limits)
             else:
                 rows = await self._fetch("claim", wanted, names, request.owner)
             jobs = await self._readable(rows, request.owner)
-            frontier.looked(_count(rows[0]["scanned"]) if rows else None, jobs, wanted)
+            scanned = _count(rows[0]["scanned"]) if rows else None
+            frontier.looked(scanned, jobs, wanted)
+            if scanned is not None:
+                self._plans.claimed(len(rows), scanned)
             return jobs
         places = [[priority for priority, _ in start], [job_id for _, job_id in start]]
         rows = await self._seated("claim_after", wanted, names, request.owner, limits, *places)
@@ -114,6 +119,16 @@ class JobQueries(StatementRunner, WorkerCalls):
     @cached_property
     def _frontiers(self) -> Frontiers:
         return Frontiers()
+
+    @cached_property
+    def _plans(self) -> PlanWatch:
+        return PlanWatch()
+
+    async def _replan_if_outgrown(self) -> None:
+        if self._plans.wants_size():
+            pages = _count(cell(await self._fetch("queue_pages"), "pages"))
+            if self._plans.outgrown(pages):
+                self._plan_anew()
 
     async def _readable(
         self, rows: Sequence[dict[str, object]], owner: QueueManagerId

@@ -89,15 +89,27 @@ def read_sql(folder: str, name: str) -> str:
 
 
 class Statements:
-    """The statements of `sql/` for one settings object, each rendered once."""
+    """The statements of `sql/` for one settings object, each rendered once.
 
-    def __init__(self, settings: DBSettings) -> None:
+    An edition beyond the first says so in a comment: a driver prepares it anew.
+    """
+
+    def __init__(self, settings: DBSettings, edition: int = 1) -> None:
+        self._settings = settings
         self._names = sql_names(settings)
+        self._edition = edition
         self._rendered: dict[str, str] = {}
 
     def __getitem__(self, name: str) -> str:
         """The statement `sql/<name>.sql`, ready to run."""
         text = self._rendered.get(name)
         if text is None:
-            text = self._rendered[name] = render(read_sql("sql", name), self._names)
+            text = render(read_sql("sql", name), self._names)
+            if self._edition > 1:
+                text += f"\n-- edition {self._edition}"
+            self._rendered[name] = text
         return text
+
+    def next_edition(self) -> Statements:
+        """The same statements with another text."""
+        return Statements(self._settings, self._edition + 1)

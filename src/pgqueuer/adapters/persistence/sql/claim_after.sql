@@ -1,15 +1,32 @@
 -- Claims as claim_limited.sql does, but of entrypoint $2[i] only what has a higher priority than
 -- $5[i], or this priority and an id above $6[i], or a lower priority. So it does not look again at
 -- what stands before: jobs that are not due, or dead rows that an old snapshot keeps.
+-- An entrypoint whose place is not known (the lowest priority) is left out while nothing of it is due.
+-- The range of one priority tells the planner that it finds few rows, or it would take the primary key
+-- and read the jobs of all other entrypoints.
 WITH served AS MATERIALIZED (
     SELECT terms.entrypoint, terms.seats, terms.priority, terms.id
     FROM unnest(
         (SELECT $2::text[]), (SELECT $4::int[]), (SELECT $5::int[]), (SELECT $6::bigint[])
     )
         AS terms (entrypoint, seats, priority, id)
-    WHERE terms.seats = 0
-        OR pg_try_advisory_xact_lock(
-            hashtextextended(:'queue_table' || '/' || terms.entrypoint, 0)
+    WHERE (
+        terms.priority > -2147483648
+        OR (
+            SELECT job.id
+            FROM :"queue_table" AS job
+            WHERE job.status = 'queued'
+                AND job.entrypoint = terms.entrypoint
+                AND job.execute_after <= now()
+            ORDER BY job.execute_after
+            LIMIT 1
+        ) IS NOT NULL
+    )
+        AND (
+            terms.seats = 0
+            OR pg_try_advisory_xact_lock(
+                hashtextextended(:'queue_table' || '/' || terms.entrypoint, 0)
+            )
         )
 ),
 
@@ -30,11 +47,13 @@ room AS MATERIALIZED (
         served.id,
         CASE
             WHEN served.seats = 0 THEN (SELECT $1::bigint)
-            ELSE least((SELECT $1::bigint), served.seats - (
-                SELECT count(*) FROM taken WHERE taken.entrypoint = served.entrypoint
-            ))
-        END AS places
+            ELSE least((SELECT $1::bigint), served.seats - holders.number)
+        END AS places,
+        holders.number AS held
     FROM served
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS number FROM taken WHERE taken.entrypoint = served.entrypoint
+    ) AS holders
 ),
 
 front AS MATERIALIZED (
@@ -61,6 +80,7 @@ front AS MATERIALIZED (
                 WHERE job.status = 'queued'
                     AND job.entrypoint = room.entrypoint
                     AND job.priority = room.priority
+                    AND job.priority BETWEEN room.priority AND room.priority
                     AND job.id > room.id
                     AND job.execute_after <= now()
                     AND job.takeovers < 2
@@ -129,6 +149,7 @@ beside AS MATERIALIZED (
             WHERE job.status = 'queued'
                 AND job.entrypoint = quota.entrypoint
                 AND job.priority = quota.priority
+                AND job.priority BETWEEN quota.priority AND quota.priority
                 AND job.id > quota.id
                 AND job.execute_after <= now()
                 AND job.takeovers < 2
@@ -191,12 +212,12 @@ free_seats AS MATERIALIZED (
         seat.number,
         row_number() OVER (PARTITION BY room.entrypoint ORDER BY seat.number) AS place
     FROM room
-    CROSS JOIN LATERAL generate_series(0, room.seats - 1) AS seat (number)
-    WHERE room.seats > 0
-        AND NOT EXISTS (
-            SELECT FROM taken
-            WHERE taken.entrypoint = room.entrypoint AND taken.slot = seat.number
-        )
+    CROSS JOIN LATERAL (
+        SELECT number FROM generate_series(0, room.places + room.held - 1) AS seats (number)
+        EXCEPT
+        SELECT taken.slot FROM taken WHERE taken.entrypoint = room.entrypoint
+    ) AS seat
+    WHERE room.seats > 0 AND room.places > 0
 ),
 
 seated AS MATERIALIZED (

@@ -2,7 +2,8 @@
 -- A limited entrypoint has the seats 0 … limit - 1. Each claim takes a free seat, and the unique
 -- index on (entrypoint, slot) makes the limit exact whatever snapshots the claimers see; the
 -- advisory lock only keeps two claimers from reaching for one seat, which would cost an error.
--- Picked rows without a seat (from before the limit was declared) count too.
+-- Picked rows without a seat (from before the limit was declared) count too. Of the first seats, as
+-- many as are held and wanted, enough are free; the others are not looked at, however many there are.
 WITH served AS MATERIALIZED (
     SELECT
         terms.entrypoint, terms.seats,
@@ -29,11 +30,13 @@ room AS MATERIALIZED (
         served.seats,
         CASE
             WHEN served.seats = 0 THEN (SELECT $1::bigint)
-            ELSE least((SELECT $1::bigint), served.seats - (
-                SELECT count(*) FROM taken WHERE taken.entrypoint = served.entrypoint
-            ))
-        END AS places
+            ELSE least((SELECT $1::bigint), served.seats - holders.number)
+        END AS places,
+        holders.number AS held
     FROM served
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS number FROM taken WHERE taken.entrypoint = served.entrypoint
+    ) AS holders
 ),
 
 front AS MATERIALIZED (
@@ -89,12 +92,12 @@ free_seats AS MATERIALIZED (
         seat.number,
         row_number() OVER (PARTITION BY room.entrypoint ORDER BY seat.number) AS place
     FROM room
-    CROSS JOIN LATERAL generate_series(0, room.seats - 1) AS seat (number)
-    WHERE room.seats > 0
-        AND NOT EXISTS (
-            SELECT FROM taken
-            WHERE taken.entrypoint = room.entrypoint AND taken.slot = seat.number
-        )
+    CROSS JOIN LATERAL (
+        SELECT number FROM generate_series(0, room.places + room.held - 1) AS seats (number)
+        EXCEPT
+        SELECT taken.slot FROM taken WHERE taken.entrypoint = room.entrypoint
+    ) AS seat
+    WHERE room.seats > 0 AND room.places > 0
 ),
 
 seated AS MATERIALIZED (

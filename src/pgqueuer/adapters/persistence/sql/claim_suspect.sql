@@ -12,14 +12,15 @@ candidate AS MATERIALIZED (
     FROM unnest((SELECT $1::text[]), (SELECT $3::int[])) AS terms (entrypoint, seats)
     CROSS JOIN LATERAL (
         SELECT min(number.seat) AS seat
-        FROM generate_series(0, terms.seats - 1) AS number (seat)
-        WHERE NOT EXISTS (
-            SELECT FROM taken
-            WHERE taken.entrypoint = terms.entrypoint AND taken.slot = number.seat
-        )
-            AND terms.seats > (
-                SELECT count(*) FROM taken WHERE taken.entrypoint = terms.entrypoint
-            )
+        FROM (
+            SELECT count(*) AS number FROM taken WHERE taken.entrypoint = terms.entrypoint
+        ) AS held
+        CROSS JOIN LATERAL (
+            SELECT number FROM generate_series(0, held.number) AS seats (number)
+            EXCEPT
+            SELECT taken.slot FROM taken WHERE taken.entrypoint = terms.entrypoint
+        ) AS number (seat)
+        WHERE terms.seats > held.number
     ) AS free
     INNER JOIN :"queue_table" AS job ON job.entrypoint = terms.entrypoint
     WHERE job.status = 'queued'

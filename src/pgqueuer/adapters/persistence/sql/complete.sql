@@ -5,7 +5,7 @@ WITH removed AS (
     DELETE FROM :"queue_table" AS job
     WHERE job.id = $1::bigint
         AND job.queue_manager_id IS NOT DISTINCT FROM $2::uuid
-        AND job.status = 'picked'
+        AND job.status::text = 'picked'
     RETURNING job.id, job.entrypoint, job.priority
 ),
 

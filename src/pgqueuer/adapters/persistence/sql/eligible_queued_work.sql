@@ -1,8 +1,14 @@
--- 1 if any job of the entrypoints $1 is queued and due; else 0.
+-- 1 if any job of the entrypoints $1 is queued and due; else 0. See outlook.sql for the order.
 SELECT EXISTS (
     SELECT
-    FROM :"queue_table" AS job
-    WHERE job.status = 'queued'
-        AND job.entrypoint = ANY ($1::text[])
-        AND job.execute_after <= now()
+    FROM unnest($1::text[]) AS served (entrypoint)
+    CROSS JOIN LATERAL (
+        SELECT job.id
+        FROM :"queue_table" AS job
+        WHERE job.status = 'queued'
+            AND job.entrypoint = served.entrypoint
+            AND job.execute_after <= now()
+        ORDER BY job.execute_after
+        LIMIT 1
+    ) AS due
 )::int AS found;

@@ -1,19 +1,23 @@
 -- What a worker with the entrypoints $1 and their limits $2 (0: none) may expect: whether it could
 -- claim now, whether jobs wait only for a seat, the time until the next deferred job is due, and
 -- the entrypoints of which other workers hold more than our limit allows.
+-- The order of each look tells the planner which index to take: it knows little of how many jobs of
+-- which entrypoint are due, and would read the whole table for the first of those that it hopes for.
 WITH backlog AS MATERIALIZED (
     SELECT
         terms.entrypoint,
         terms.seats = 0 OR taken.number < terms.seats AS has_room,
         terms.seats > 0 AND taken.beyond AS has_other_limit,
-        EXISTS (
-            SELECT
+        coalesce((
+            SELECT true
             FROM :"queue_table" AS job
             WHERE job.status = 'queued'
                 AND job.entrypoint = terms.entrypoint
                 AND job.execute_after <= now()
                 AND job.takeovers < 2
-        ) AS has_work,
+            ORDER BY job.execute_after
+            LIMIT 1
+        ), false) AS has_work,
         (
             SELECT job.execute_after
             FROM :"queue_table" AS job
