@@ -26,7 +26,6 @@ class Plan:
     """Pages that were read, wherever they were."""
     compiled: bool
     """Whether JIT had its hands in it."""
-    text: str
 
 
 def prepare(connection: psycopg.Connection, statements: Mapping[str, str]) -> None:
@@ -63,7 +62,6 @@ def _plan(told: dict[str, Any]) -> Plan:
         ),
         pages=told["Plan"]["Shared Hit Blocks"] + told["Plan"]["Shared Read Blocks"],
         compiled="JIT" in told,
-        text=str(told),
     )
 
 

@@ -2,6 +2,8 @@
 -- With several entrypoints, the unlocked front of the backlog decides how many each may give, so
 -- that no more rows are locked than are claimed. The literal LIMIT bounds what the planner fears
 -- of a LIMIT $1, which would turn JIT on; a request for more is served by claiming again.
+-- `IS TRUE` keeps the planner from the index by `execute_after`: with that it would read and sort
+-- the whole backlog of an entrypoint that it believes to be small.
 -- The array of ids makes the planner look rows up by key, where a join may read the whole table.
 -- `scanned` tells how many index entries were read to find the jobs: it is far more than the jobs
 -- where others stand before them that are not due, or dead rows that an old snapshot keeps.
@@ -23,7 +25,7 @@ front AS MATERIALIZED (
             FROM :"queue_table" AS job
             WHERE job.status = 'queued'
                 AND job.entrypoint = served.entrypoint
-                AND job.execute_after <= now()
+                AND (job.execute_after <= now()) IS TRUE
                 AND job.takeovers < 2
             ORDER BY job.priority DESC, job.id
             LIMIT 1000
@@ -44,7 +46,7 @@ candidates AS MATERIALIZED (
             FROM :"queue_table" AS job
             WHERE job.status = 'queued'
                 AND job.entrypoint = served.entrypoint
-                AND job.execute_after <= now()
+                AND (job.execute_after <= now()) IS TRUE
                 AND job.takeovers < 2
             ORDER BY job.priority DESC, job.id
             LIMIT 1000

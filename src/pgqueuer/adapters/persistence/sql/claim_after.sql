@@ -2,8 +2,9 @@
 -- $5[i], or this priority and an id above $6[i], or a lower priority. So it does not look again at
 -- what stands before: jobs that are not due, or dead rows that an old snapshot keeps.
 -- An entrypoint whose place is not known (the lowest priority) is left out while nothing of it is due.
--- The range of one priority tells the planner that it finds few rows, or it would take the primary key
--- and read the jobs of all other entrypoints.
+-- The three parts of `front` are in order as they stand; a sort would read a thousand rows of each.
+-- The array of one entrypoint, and the order by it, keep the planner from the primary key: with that
+-- it would read the jobs of all other entrypoints.
 WITH served AS MATERIALIZED (
     SELECT terms.entrypoint, terms.seats, terms.priority, terms.id
     FROM unnest(
@@ -68,7 +69,7 @@ front AS MATERIALIZED (
                 WHERE job.status = 'queued'
                     AND job.entrypoint = room.entrypoint
                     AND job.priority > room.priority
-                    AND job.execute_after <= now()
+                    AND (job.execute_after <= now()) IS TRUE
                     AND job.takeovers < 2
                 ORDER BY job.priority DESC, job.id
                 LIMIT 1000
@@ -78,13 +79,12 @@ front AS MATERIALIZED (
                 SELECT job.priority, job.id
                 FROM :"queue_table" AS job
                 WHERE job.status = 'queued'
-                    AND job.entrypoint = room.entrypoint
+                    AND job.entrypoint = ANY (ARRAY[room.entrypoint])
                     AND job.priority = room.priority
-                    AND job.priority BETWEEN room.priority AND room.priority
                     AND job.id > room.id
-                    AND job.execute_after <= now()
+                    AND (job.execute_after <= now()) IS TRUE
                     AND job.takeovers < 2
-                ORDER BY job.priority DESC, job.id
+                ORDER BY job.entrypoint, job.priority DESC, job.id
                 LIMIT 1000
             )
             UNION ALL
@@ -94,12 +94,11 @@ front AS MATERIALIZED (
                 WHERE job.status = 'queued'
                     AND job.entrypoint = room.entrypoint
                     AND job.priority < room.priority
-                    AND job.execute_after <= now()
+                    AND (job.execute_after <= now()) IS TRUE
                     AND job.takeovers < 2
                 ORDER BY job.priority DESC, job.id
                 LIMIT 1000
             )
-            ORDER BY priority DESC, id
         ) AS bounded
         LIMIT greatest(room.places, 0)
     ) AS head
@@ -128,7 +127,7 @@ above AS MATERIALIZED (
             WHERE job.status = 'queued'
                 AND job.entrypoint = quota.entrypoint
                 AND job.priority > quota.priority
-                AND job.execute_after <= now()
+                AND (job.execute_after <= now()) IS TRUE
                 AND job.takeovers < 2
             ORDER BY job.priority DESC, job.id
             LIMIT 1000
@@ -147,13 +146,12 @@ beside AS MATERIALIZED (
             SELECT job.priority, job.id
             FROM :"queue_table" AS job
             WHERE job.status = 'queued'
-                AND job.entrypoint = quota.entrypoint
+                AND job.entrypoint = ANY (ARRAY[quota.entrypoint])
                 AND job.priority = quota.priority
-                AND job.priority BETWEEN quota.priority AND quota.priority
                 AND job.id > quota.id
-                AND job.execute_after <= now()
+                AND (job.execute_after <= now()) IS TRUE
                 AND job.takeovers < 2
-            ORDER BY job.priority DESC, job.id
+            ORDER BY job.entrypoint, job.priority DESC, job.id
             LIMIT 1000
             FOR UPDATE SKIP LOCKED
         ) AS bounded
@@ -174,7 +172,7 @@ below AS MATERIALIZED (
             WHERE job.status = 'queued'
                 AND job.entrypoint = quota.entrypoint
                 AND job.priority < quota.priority
-                AND job.execute_after <= now()
+                AND (job.execute_after <= now()) IS TRUE
                 AND job.takeovers < 2
             ORDER BY job.priority DESC, job.id
             LIMIT 1000

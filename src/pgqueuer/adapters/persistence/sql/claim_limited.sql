@@ -49,7 +49,7 @@ front AS MATERIALIZED (
             FROM :"queue_table" AS job
             WHERE job.status = 'queued'
                 AND job.entrypoint = room.entrypoint
-                AND job.execute_after <= now()
+                AND (job.execute_after <= now()) IS TRUE
                 AND job.takeovers < 2
             ORDER BY job.priority DESC, job.id
             LIMIT 1000
@@ -76,7 +76,7 @@ candidates AS MATERIALIZED (
             FROM :"queue_table" AS job
             WHERE job.status = 'queued'
                 AND job.entrypoint = room.entrypoint
-                AND job.execute_after <= now()
+                AND (job.execute_after <= now()) IS TRUE
                 AND job.takeovers < 2
             ORDER BY job.priority DESC, job.id
             LIMIT 1000
