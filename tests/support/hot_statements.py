@@ -99,7 +99,7 @@ def describe(connection: psycopg.Connection) -> Deep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A statement with its arguments, and how many rows it may read; `whole` the queue or the log."""
+    """A statement with its arguments, and how many rows it may read; if `whole`, all of a table."""
 
     statement: str
     args: tuple[object, ...] = ()
@@ -203,7 +203,7 @@ def schedules() -> Iterator[Call]:
 
 
 def pages(deep: Deep) -> Iterator[Call]:
-    """What dashboards show. Sums and searches read the queue once, and a window may be all of the log."""
+    """What dashboards show. Sums and searches read the queue, and a window may be all of the log."""
     window = timedelta(minutes=1)
     yield Call(statement="insight_browse", args=(50, 0, None, None, None))
     yield Call(statement="insight_browse", args=(50, 0, ["failed"], None, None), whole=True)

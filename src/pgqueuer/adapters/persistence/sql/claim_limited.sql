@@ -65,9 +65,9 @@ candidates AS MATERIALIZED (
         locked.id,
         room.entrypoint,
         room.seats,
-        row_number() OVER (
+        CAST(row_number() OVER (
             PARTITION BY room.entrypoint ORDER BY locked.priority DESC, locked.id
-        ) AS place
+        ) AS int) AS place
     FROM room
     CROSS JOIN LATERAL (
         SELECT bounded.id, bounded.priority
@@ -89,22 +89,21 @@ candidates AS MATERIALIZED (
 free_seats AS MATERIALIZED (
     SELECT
         room.entrypoint,
-        seat.number,
-        row_number() OVER (PARTITION BY room.entrypoint ORDER BY seat.number) AS place
+        ARRAY(
+            SELECT number FROM generate_series(0, room.places + room.held - 1) AS seats (number)
+            EXCEPT
+            SELECT taken.slot FROM taken WHERE taken.entrypoint = room.entrypoint
+            ORDER BY number
+        ) AS numbers
     FROM room
-    CROSS JOIN LATERAL (
-        SELECT number FROM generate_series(0, room.places + room.held - 1) AS seats (number)
-        EXCEPT
-        SELECT taken.slot FROM taken WHERE taken.entrypoint = room.entrypoint
-    ) AS seat
     WHERE room.seats > 0 AND room.places > 0
 ),
 
 seated AS MATERIALIZED (
-    SELECT candidates.id, free_seats.number AS seat
+    SELECT candidates.id, free_seats.numbers[candidates.place] AS seat
     FROM candidates
-    LEFT JOIN free_seats USING (entrypoint, place)
-    WHERE candidates.seats = 0 OR free_seats.number IS NOT NULL
+    LEFT JOIN free_seats USING (entrypoint)
+    WHERE candidates.seats = 0 OR free_seats.numbers[candidates.place] IS NOT NULL
 ),
 
 claimed AS (
