@@ -203,7 +203,7 @@ def schedules() -> Iterator[Call]:
 
 
 def pages(deep: Deep) -> Iterator[Call]:
-    """What dashboards show. Sums and searches read the queue, and a window may be all of the log."""
+    """What dashboards show: sums and searches of the queue, and windows of the log."""
     window = timedelta(minutes=1)
     yield Call(statement="insight_browse", args=(50, 0, None, None, None))
     yield Call(statement="insight_browse", args=(50, 0, ["failed"], None, None), whole=True)

@@ -8,6 +8,8 @@ from pgqueuer.adapters.persistence.frontier import (
     CHEAP,
     FRONT,
     LONGEST,
+    LOOKS,
+    SLOW,
     WORKERS,
     Frontier,
     Frontiers,
@@ -50,6 +52,17 @@ def test_a_cheap_front_is_looked_at_by_every_claim() -> None:
     frontier = Frontier()
     frontier.looked(CHEAP, [job(1)], 10)
     assert frontier.start(["a"]) is None
+
+
+def test_a_slow_claim_that_finds_nothing_has_read_an_expensive_front() -> None:
+    clock = Clock()
+    frontier = Frontier(clock)
+    for seconds, start in ((SLOW / 2, None), (SLOW * 2, [FRONT]), (1.0, [FRONT])):
+        assert frontier.start(["a"]) is None
+        clock.now += seconds
+        frontier.looked(None, [], 10)
+        assert frontier.start(["a"]) == start
+        clock.now += min(seconds * LOOKS, LONGEST) + 0.001
 
 
 def test_claims_start_behind_an_expensive_front_until_it_is_time() -> None:

@@ -9,6 +9,7 @@ jobs that became due, came back, or were committed late. Higher priorities are a
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -21,8 +22,14 @@ from pgqueuer.domain.types import QueueManagerId
 CHEAP: Final = 5_000
 """Index entries that a claim may read beside those of its jobs; a millisecond or two."""
 
-SECONDS_PER_ENTRY: Final = 2e-5
-"""A look at the front is made after twenty times what it takes, at about a microsecond an entry."""
+LOOKS: Final = 20
+"""A look at the front is made after so many times what it takes."""
+
+SECONDS_PER_ENTRY: Final = 1e-6
+"""About what a look takes."""
+
+SLOW: Final = 0.02
+"""Seconds after which a claim that found nothing has read an expensive front."""
 
 LONGEST: Final = 5.0
 """Seconds that a job at an expensive front may wait for the next look."""
@@ -44,22 +51,27 @@ class Frontier:
     clock: Callable[[], float] = time.monotonic
     places: dict[str, Place] = field(default_factory=dict)
     pause: float = 0.0
+    began: float = math.inf
     front_at: float = 0.0
 
     def start(self, entrypoints: Sequence[str]) -> list[Place] | None:
         """Where to start in each entrypoint; None for the front."""
-        if not self.pause or self.clock() >= self.front_at:
+        now = self.clock()
+        if not self.pause or now >= self.front_at:
+            self.began = now
             return None
         return [self.places.get(name, FRONT) for name in entrypoints]
 
     def looked(self, scanned: int | None, jobs: Sequence[Job], wanted: int) -> None:
         """Learn from a claim that began at the front and read `scanned` entries for `jobs`.
 
-        Without jobs `scanned` is not known, and taken to be what it was.
+        Without jobs `scanned` is not known, and taken to be what it was, unless the claim was slow.
         """
         if scanned is not None:
             beside = scanned - 4 * len(jobs)
-            self.pause = min(beside * SECONDS_PER_ENTRY, LONGEST) if beside > CHEAP else 0.0
+            self.pause = min(beside * SECONDS_PER_ENTRY * LOOKS, LONGEST) if beside > CHEAP else 0.0
+        elif (elapsed := self.clock() - self.began) > SLOW:
+            self.pause = min(elapsed * LOOKS, LONGEST)
         if not self.pause or len(jobs) == wanted:
             # There may be more where these came from, far before what was claimed already.
             self.places.clear()
