@@ -82,7 +82,10 @@ candidates AS MATERIALIZED (
             LIMIT 1000
             FOR UPDATE SKIP LOCKED
         ) AS bounded
-        LIMIT (SELECT count(*) FROM front WHERE front.entrypoint = room.entrypoint)
+        LIMIT CASE
+            WHEN cardinality((SELECT $2::text[])) = 1 THEN greatest(room.places, 0)
+            ELSE (SELECT count(*) FROM front WHERE front.entrypoint = room.entrypoint)
+        END
     ) AS locked
 ),
 
