@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from pgqueuer.adapters.persistence.sqltext import Statements
@@ -87,7 +87,9 @@ class StatementRunner:
         seconds = self.settings.statement_timeout
         if statement in SHORT:
             return statements_within(seconds)
-        return statements_within(seconds * LONG_FACTOR if statement in LONG else None)
+        if statement in LONG:
+            return statements_within(seconds * LONG_FACTOR)
+        return nullcontext()
 
     async def _send(self, call: Call[T]) -> T:
         if call.statement is None:

@@ -1,24 +1,27 @@
-"""Enqueue of a stream of jobs, by COPY where the driver can."""
+"""Enqueue of a stream of jobs, a chunk at a time."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import islice
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from pgqueuer.adapters.persistence.base import StatementRunner
+from pgqueuer.adapters.persistence.enqueue import EnqueueCall
 from pgqueuer.adapters.persistence.query_helpers import (
     NormedEnqueueParam,
     normalize_enqueue_params,
 )
-from pgqueuer.adapters.persistence.sqltext import quote_identifier
+from pgqueuer.core.tm import cancel_and_wait
 from pgqueuer.domain.job_type import JobType
-from pgqueuer.domain.types import JobId, Payload
-from pgqueuer.ports.driver import BulkCopier
+from pgqueuer.domain.types import Payload
 
-CHUNK_ROWS = 5_000
+CHUNK_ROWS: Final = 5_000
+
+CHUNK_BYTES: Final = 8 * 1024 * 1024
+"""A chunk ends with the payload that reaches this: it is held in memory, here and by the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +47,50 @@ class BulkQueries(StatementRunner):
     ) -> int:
         """Enqueue a stream, `chunk_size` rows at a time, and return how many there were.
 
-        The jobs of a chunk are written all or none, and commit by themselves unless the caller's
-        connection is in a transaction. `on_progress` is called after each with the number of jobs
-        written so far. Dedupe keys and tracing headers are for `enqueue`. Raises ValueError or
-        TypeError for a bad row; the chunks before it stay.
+        Fewer rows make a chunk when their payloads are large. The jobs of a chunk are written all
+        or none, and commit by themselves unless the caller's connection is in a transaction. While
+        a chunk is written the next one is read, from an iterator that is not asynchronous.
+        `on_progress` is called after each with the number of jobs written so far. Dedupe keys and
+        tracing headers are for `enqueue`. Raises ValueError or TypeError that names a bad row; the
+        chunks before it stay.
         """
         if chunk_size < 1:
             raise ValueError(f"chunk_size must be at least 1, got {chunk_size}")
-        written = 0
-        async for chunk in _chunks(jobs, chunk_size):
-            await self._write(self._columns(chunk))
-            written += len(chunk)
-            if on_progress is not None:
-                on_progress(written)
-        return written
+        writer = _Writer(self._write, on_progress)
+        try:
+            if isinstance(jobs, AsyncIterable):
+                async for chunk in _gathered(jobs, chunk_size):
+                    await writer.start(self._columns(chunk, writer.started))
+                    # The iterator may need the connection for itself.
+                    await writer.finish()
+            else:
+                for chunk in _chunks(jobs, chunk_size):
+                    await writer.start(self._columns(chunk, writer.started))
+        except Exception:
+            await writer.finish()
+            raise
+        except BaseException:
+            await writer.cancel()
+            raise
+        await writer.finish()
+        return writer.written
 
-    def _columns(self, chunk: list[NewJob]) -> NormedEnqueueParam:
+    def _columns(self, chunk: list[NewJob], before: int) -> NormedEnqueueParam:
+        try:
+            return self._normalized(chunk)
+        except (TypeError, ValueError):
+            for place, job in enumerate(chunk, before + 1):
+                self._check(job, place)
+            raise
+
+    def _check(self, job: NewJob, place: int) -> None:
+        try:
+            self._normalized([job])
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"job {place} of the stream: {error}") from error
+
+    def _normalized(self, chunk: list[NewJob]) -> NormedEnqueueParam:
         names: list[Any] = [job.entrypoint for job in chunk]
         return normalize_enqueue_params(
             names,
@@ -72,89 +103,80 @@ class BulkQueries(StatementRunner):
         )
 
     async def _write(self, columns: NormedEnqueueParam) -> None:
-        if isinstance(self.driver, BulkCopier):
-            await self._copy(self.driver, columns)
+        await self._send(EnqueueCall(params=columns, on_conflict="raise").call)
+
+
+class _Writer:
+    """Writes one chunk at a time, in the background, in order."""
+
+    def __init__(
+        self,
+        write: Callable[[NormedEnqueueParam], Coroutine[Any, Any, None]],
+        on_progress: Callable[[int], None] | None,
+    ) -> None:
+        self._write = write
+        self._on_progress = on_progress
+        self._task: asyncio.Task[None] | None = None
+        self.started = 0
+        self.written = 0
+
+    async def start(self, columns: NormedEnqueueParam) -> None:
+        """Begin to write a chunk, after the one before; raises what that one raised."""
+        await self.finish()
+        self.started += len(columns)
+        self._task = asyncio.create_task(self._write(columns))
+        await asyncio.sleep(0)  # so that it is sent before the next chunk is read
+
+    async def finish(self) -> None:
+        """Wait for what is being written; raises what it raised."""
+        task, self._task = self._task, None
+        if task is None:
             return
-        await self._fetch(
-            "enqueue",
-            columns.priority,
-            columns.entrypoint,
-            columns.payload,
-            columns.execute_after,
-            columns.headers,
-        )
+        await task
+        self.written = self.started
+        if self._on_progress is not None:
+            self._on_progress(self.written)
 
-    async def _copy(self, driver: BulkCopier, columns: NormedEnqueueParam) -> None:
-        """History first: a crash between the two leaves log rows without jobs, never the reverse,
-        so that no job runs that history does not know."""
-        ids, now = await self._allocate(len(columns))
-        names = self.settings.qualified
-        await driver.copy_rows(
-            quote_identifier(names.queue_table_log),
-            ("job_id", "status", "entrypoint", "priority"),
-            ("int8", names.queue_status_type, "text", "int4"),
-            [
-                (job_id, "queued", entrypoint, priority)
-                for job_id, entrypoint, priority in zip(
-                    ids, columns.entrypoint, columns.priority, strict=True
-                )
-            ],
-        )
-        await driver.copy_rows(
-            quote_identifier(names.queue_table),
-            ("id", "priority", "entrypoint", "payload", "execute_after", "headers", "status"),
-            (
-                "int8",
-                "int4",
-                "text",
-                "bytea",
-                "timestamptz",
-                "jsonb",
-                names.queue_status_type,
-            ),
-            [
-                (
-                    job_id,
-                    priority,
-                    entrypoint,
-                    payload,
-                    now + (delay or timedelta(0)),
-                    headers,
-                    "queued",
-                )
-                for job_id, priority, entrypoint, payload, delay, headers in zip(
-                    ids,
-                    columns.priority,
-                    columns.entrypoint,
-                    columns.payload,
-                    columns.execute_after,
-                    columns.headers,
-                    strict=True,
-                )
-            ],
-        )
-
-    async def _allocate(self, count: int) -> tuple[list[JobId], datetime]:
-        rows = await self._fetch("allocate_ids", count)
-        now = rows[0]["now"]
-        if not isinstance(now, datetime):
-            raise TypeError(f"expected a time from the database, got {now!r}")
-        return [JobId(row["id"]) for row in rows if isinstance(row["id"], int)], now
+    async def cancel(self) -> None:
+        """Give up what is being written."""
+        if self._task is not None:
+            await cancel_and_wait(self._task)
 
 
-async def _chunks(
-    jobs: Iterable[NewJob] | AsyncIterable[NewJob], size: int
-) -> AsyncIterator[list[NewJob]]:
-    if not isinstance(jobs, AsyncIterable):
-        iterator = iter(jobs)
-        while chunk := list(islice(iterator, size)):
-            yield chunk
-        return
-    chunk = []
+async def _gathered(jobs: AsyncIterable[NewJob], rows: int) -> AsyncIterator[list[NewJob]]:
+    chunk = _Chunk(rows)
     async for job in jobs:
-        chunk.append(job)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+        if chunk.add(job):
+            yield chunk.taken()
+    if chunk.jobs:
+        yield chunk.taken()
+
+
+def _chunks(jobs: Iterable[NewJob], rows: int) -> Iterator[list[NewJob]]:
+    chunk = _Chunk(rows)
+    for job in jobs:
+        if chunk.add(job):
+            yield chunk.taken()
+    if chunk.jobs:
+        yield chunk.taken()
+
+
+class _Chunk:
+    """Jobs until there are enough of them."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self.jobs: list[NewJob] = []
+        self._bytes = 0
+
+    def add(self, job: NewJob) -> bool:
+        """Tell whether the chunk is full now."""
+        self.jobs.append(job)
+        if isinstance(job.payload, bytes):
+            self._bytes += len(job.payload)
+        return len(self.jobs) == self._rows or self._bytes >= CHUNK_BYTES
+
+    def taken(self) -> list[NewJob]:
+        """What was added since the last time."""
+        jobs, self.jobs, self._bytes = self.jobs, [], 0
+        return jobs

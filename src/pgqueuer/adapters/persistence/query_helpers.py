@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, TypeAlias, TypeGuard, TypeVar, get_args
+from typing import Any, TypeAlias, TypeGuard, TypeVar, cast, get_args
 
 from pgqueuer.core.payloads import encode_payload
 from pgqueuer.domain.errors import DuplicateJobError
@@ -52,6 +52,27 @@ class NormedEnqueueParam:
     def __len__(self) -> int:
         return len(self.entrypoint)
 
+    @property
+    def columns(self) -> tuple[object, ...]:
+        """All but the dedupe keys, in the order of the statements' parameters."""
+        return (self.priority, self.entrypoint, self.payload, self.execute_after, self.headers)
+
+    @property
+    def has_dedupe_keys(self) -> bool:
+        """Whether any of the jobs has one."""
+        return not _all_none(self.dedupe_key)
+
+    @property
+    def differ_in_payload_only(self) -> bool:
+        """Whether the jobs, of which there is one, share the rest and leave out what they can."""
+        return (
+            self.entrypoint.count(self.entrypoint[0]) == len(self)
+            and self.priority.count(self.priority[0]) == len(self)
+            and _all_none(self.execute_after)
+            and _all_none(self.headers)
+            and _all_none(self.dedupe_key)
+        )
+
 
 def normalize_enqueue_params(
     entrypoint: Entrypoints | JobTypes,
@@ -73,16 +94,10 @@ def normalize_enqueue_params(
     count = len(entrypoints)
     # The one payload of one JobType may be a list itself.
     payloads = [payload] if isinstance(entrypoint, JobType) else _column("payload", payload, count)
-    left_out = isinstance(priority, int) and not isinstance(priority, bool) and priority == 0
     return NormedEnqueueParam(
-        entrypoint=[_entrypoint(value) for value in entrypoints],
-        payload=[
-            _payload(value, named, max_payload_bytes)
-            for value, named in zip(payloads, entrypoints, strict=True)
-        ],
-        priority=[0] * count
-        if left_out
-        else [_priority(value) for value in _column("priority", priority, count)],
+        entrypoint=_entrypoints(entrypoints),
+        payload=_payloads(payloads, entrypoints, max_payload_bytes),
+        priority=_priorities(priority, count),
         execute_after=_optional("execute_after", execute_after, count, _delay),
         dedupe_key=_optional("dedupe_key", dedupe_key, count, _dedupe_key),
         headers=_optional("headers", headers, count, headers_text),
@@ -94,8 +109,9 @@ def _as_list(value: object) -> list[object]:
 
 
 def _is_list(value: object) -> TypeGuard[Sequence[object]]:
-    return isinstance(value, Sequence) and not isinstance(
-        value, str | bytes | bytearray | memoryview
+    # What is most common first: the check for a Sequence is slow.
+    return not isinstance(value, str | bytes | bytearray | memoryview) and isinstance(
+        value, Sequence
     )
 
 
@@ -113,7 +129,25 @@ def _optional(
 ) -> list[T | None]:
     if given is None:
         return [None] * count
-    return [None if value is None else check(value) for value in _column(argument, given, count)]
+    values = _column(argument, given, count)
+    if _all_none(values):
+        return [None] * count
+    return [None if value is None else check(value) for value in values]
+
+
+def _all_none(values: Sequence[object]) -> bool:
+    # A loop in Python would cost more than the rest of a check.
+    return values.count(None) == len(values)
+
+
+def _entrypoints(values: Sequence[object]) -> list[str]:
+    """One name for all, which is most common, is checked once."""
+    if not values:
+        return []
+    first = values[0]
+    if type(first) is str and values.count(first) == len(values):
+        return [_entrypoint(first)] * len(values)
+    return [_entrypoint(value) for value in values]
 
 
 def _entrypoint(value: object) -> str:
@@ -128,6 +162,19 @@ def _entrypoint(value: object) -> str:
             f"entrypoint must have at most {MAX_ENTRYPOINT_LENGTH} characters, got {len(value)}"
         )
     return _storable("entrypoint", value)
+
+
+def _payloads(
+    values: Sequence[object], named: Sequence[object], max_bytes: int
+) -> list[bytes | None]:
+    if set(map(type, values)) == {bytes}:
+        given = cast("Sequence[bytes]", values)
+        if max(map(len, given)) <= max_bytes:
+            return list(given)
+    return [
+        _payload(value, entrypoint, max_bytes)
+        for value, entrypoint in zip(values, named, strict=True)
+    ]
 
 
 def _payload(value: object, named: object, max_bytes: int) -> bytes | None:
@@ -145,6 +192,17 @@ def _payload(value: object, named: object, max_bytes: int) -> bytes | None:
             "elsewhere and enqueue a reference, or raise PGQUEUER_MAX_PAYLOAD_BYTES"
         )
     return data
+
+
+def _priorities(given: Priorities, count: int) -> list[int]:
+    if type(given) is int and given == 0:
+        return [0] * count
+    values = _column("priority", given, count)
+    if set(map(type, values)) == {int}:
+        numbers = cast("list[int]", values)
+        if min(numbers) in INT4 and max(numbers) in INT4:
+            return numbers
+    return [_priority(value) for value in values]
 
 
 def _priority(value: object) -> int:
