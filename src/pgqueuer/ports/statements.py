@@ -34,3 +34,27 @@ def statement_seconds() -> float | None:
     connection on which the cancellation has no effect is given up: its server has vanished.
     """
     return _seconds.get()
+
+
+_no_trace: ContextVar[bool] = ContextVar("pgqueuer_statements_leave_no_trace", default=False)
+
+
+@contextmanager
+def leaving_no_trace() -> Iterator[None]:
+    """Say of the statements of the block that they leave their session as it was.
+
+    That is to say without settings, session locks, cursors or listeners of theirs.
+    """
+    token = _no_trace.set(True)
+    try:
+        yield
+    finally:
+        _no_trace.reset(token)
+
+
+def leaves_no_trace() -> bool:
+    """Whether the statement that is to be sent now leaves its session as it was.
+
+    A driver over a pool that cleans its sessions can do without it then.
+    """
+    return _no_trace.get()

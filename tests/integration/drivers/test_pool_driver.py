@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
 
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
+from pgqueuer.queries import Queries
 from pgqueuer.testing._driver.kit import Heard
 from tests.support.driver_tests import admin_of, backend_of, terminate, until, until_sleeping
 
@@ -221,3 +222,62 @@ async def test_a_pool_closed_too_early_is_not_searched_for_ever(dsn):
         await driver.add_listener("channel", Heard())
         pool.terminate()
         await until(lambda: driver.closed and not driver.tm.tasks)
+
+
+@asynccontextmanager
+async def watched_pool(
+    dsn: str, **hooks: Callable[[asyncpg.Connection], Awaitable[None]]
+) -> AsyncIterator[tuple[asyncpg.Pool, list[str]]]:
+    """A pool of one connection, and the queries that it sends."""
+    sent: list[str] = []
+
+    async def init(connection: asyncpg.Connection) -> None:
+        connection.add_query_logger(lambda record: sent.append(record.query))
+
+    async with asyncpg.create_pool(dsn, min_size=1, max_size=1, init=init, **hooks) as pool:
+        yield pool, sent
+
+
+def resets(sent: list[str]) -> int:
+    return sum("RESET ALL" in query for query in sent)
+
+
+async def test_enqueue_leaves_nothing_to_reset(queue_dsn):
+    async with watched_pool(queue_dsn) as (pool, sent):
+        queries = Queries(AsyncpgPoolDriver(pool))
+        await queries.enqueue("job", None)
+        await queries.enqueue(["job"] * 3, [None] * 3)
+        await queries.enqueue("job", None, dedupe_key="key")
+        assert resets(sent) == 0
+
+        await queries.driver.fetch("SELECT set_config('work_mem', '1MB', false)")
+        assert resets(sent) == 1
+        async with pool.acquire() as connection:
+            assert await connection.fetchval("SHOW work_mem") != "1MB"
+        assert resets(sent) == 2
+
+
+async def test_a_refused_enqueue_resets_its_session(queue_dsn):
+    async with watched_pool(queue_dsn) as (pool, sent):
+        queries = Queries(AsyncpgPoolDriver(pool))
+        await queries.driver.execute("ALTER TABLE pgqueuer ADD CHECK (entrypoint <> 'none')")
+        sent.clear()
+        with pytest.raises(asyncpg.CheckViolationError):
+            await queries.enqueue("none", None)
+        assert resets(sent) == 1
+
+
+async def test_sessions_that_the_pool_sets_up_are_reset(queue_dsn):
+    async def setup(connection: asyncpg.Connection) -> None:
+        await connection.execute("SET work_mem = '1MB'")
+
+    async with watched_pool(queue_dsn, setup=setup) as (pool, sent):
+        await Queries(AsyncpgPoolDriver(pool)).enqueue("job", None)
+        assert resets(sent) == 1
+
+
+async def test_sessions_with_settings_from_the_environment_are_reset(queue_dsn, monkeypatch):
+    monkeypatch.setenv("PGOPTIONS", "-c work_mem=1MB")
+    async with watched_pool(queue_dsn) as (pool, sent):
+        await Queries(AsyncpgPoolDriver(pool)).enqueue("job", None)
+        assert resets(sent) == 1

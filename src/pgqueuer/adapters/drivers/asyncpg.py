@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pgqueuer.adapters.drivers.asyncpg_listener import PoolListener
 from pgqueuer.adapters.drivers.asyncpg_pooled import backend_pids, warn_of_names
+from pgqueuer.adapters.drivers.asyncpg_reset import SparedReset
 from pgqueuer.adapters.drivers.asyncpg_session import (
     SessionOptions,
     in_time,
@@ -21,7 +22,7 @@ from pgqueuer.adapters.drivers.turns import Turns
 from pgqueuer.core.backoff import Backoff
 from pgqueuer.core.logconfig import logger
 from pgqueuer.core.tm import cancel_and_wait
-from pgqueuer.ports.statements import statement_seconds, statements_within
+from pgqueuer.ports.statements import leaves_no_trace, statement_seconds, statements_within
 
 if TYPE_CHECKING:
     import asyncpg
@@ -129,8 +130,9 @@ class AsyncpgPoolDriver(PostgresDriver):
 
     The first listener takes a connection out of the pool for as long as the driver is entered.
     Statements run on it too while it is free, because a connection that goes back to the pool
-    costs a round trip to reset it; others take one from the pool. When the listening connection
-    is lost, another one takes its place in the background.
+    costs a round trip to reset it; others take one from the pool. `enqueue` leaves nothing in its
+    session and spares the reset, unless PGOPTIONS or the pool's `setup` changes sessions. When the
+    listening connection is lost, another one takes its place in the background.
 
     PGOPTIONS, which asyncpg ignores, is applied to every connection, unless the pool opens them
     with the same settings.
@@ -202,12 +204,15 @@ class AsyncpgPoolDriver(PostgresDriver):
     @asynccontextmanager
     async def _from_pool(self) -> AsyncGenerator[AnyConnection]:
         # The pool keeps to the timeout when it takes the connection back, too.
-        async with (
-            self._pool.acquire(timeout=statement_seconds()) as connection,
-            in_time(connection),
-        ):
-            await self._options.apply_anew(connection)
-            yield connection
+        with SparedReset(self._pool) as reset:
+            async with (
+                self._pool.acquire(timeout=statement_seconds()) as connection,
+                in_time(connection),
+            ):
+                await self._options.apply_anew(connection)
+                yield connection
+                if leaves_no_trace() and not self._options.wanted:
+                    reset.spare(connection)
 
     async def _listen(self, channel: str) -> None:
         if self._pool.get_max_size() < 2:

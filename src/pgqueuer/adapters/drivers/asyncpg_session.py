@@ -50,6 +50,11 @@ class SessionOptions:
     def __init__(self) -> None:
         self._wanted = read_options(os.environ.get("PGOPTIONS", ""))
 
+    @property
+    def wanted(self) -> bool:
+        """Whether there are settings to make."""
+        return bool(self._wanted)
+
     async def apply(self, connection: AnyConnection) -> None:
         """Make the settings in a session that stays with the driver."""
         if self._wanted:

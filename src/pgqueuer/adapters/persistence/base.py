@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from pgqueuer.adapters.persistence.sqltext import Statements
-from pgqueuer.ports.statements import statements_within
+from pgqueuer.ports.statements import leaving_no_trace, statements_within
 
 if TYPE_CHECKING:
     from pgqueuer.adapters.persistence.calls import Call
@@ -51,6 +51,18 @@ SHORT: Final = frozenset(
 LONG: Final = frozenset({"prune_log", "prune_statistics", "statistics_fold"})
 """What they ask now and then; each is one step of a larger work."""
 
+PRODUCING: Final = frozenset(
+    {
+        "enqueue",
+        "enqueue_alike",
+        "enqueue_dedupe",
+        "enqueue_one",
+        "enqueue_skip",
+        "enqueue_update_priority",
+    }
+)
+"""What producers send, perhaps each time over another session of a pool, and leave nothing in."""
+
 LONG_FACTOR: Final = 10
 """So many times longer may a long statement take."""
 
@@ -84,12 +96,11 @@ class StatementRunner:
 
     def _in_time(self, statement: str) -> AbstractContextManager[None]:
         """Bounds a worker's own statements; those of producers may wait for other transactions."""
-        seconds = self.settings.statement_timeout
         if statement in SHORT:
-            return statements_within(seconds)
+            return statements_within(self.settings.statement_timeout)
         if statement in LONG:
-            return statements_within(seconds * LONG_FACTOR)
-        return nullcontext()
+            return statements_within(self.settings.statement_timeout * LONG_FACTOR)
+        return leaving_no_trace() if statement in PRODUCING else nullcontext()
 
     async def _send(self, call: Call[T]) -> T:
         if call.statement is None:

@@ -19,6 +19,7 @@ from pgqueuer.adapters.persistence.schema_catalog import (
 from pgqueuer.adapters.persistence.schema_text import (
     RETIRED_INDEX,
     RETIRED_OWNER_INDEX,
+    RETIRED_PRIORITY_INDEX,
     RETIRED_UPDATED_INDEX,
     TABLES,
 )
@@ -113,6 +114,9 @@ def last_migrations() -> tuple[Migration, ...]:
             name="0020_queue_retired_updated_index", pending=_has_index(RETIRED_UPDATED_INDEX)
         ),
         Migration(name="0021_queue_retired_owner_index", pending=_has_index(RETIRED_OWNER_INDEX)),
+        Migration(
+            name="0023_queue_retired_priority_index", pending=_has_index(RETIRED_PRIORITY_INDEX)
+        ),
     )
 
 

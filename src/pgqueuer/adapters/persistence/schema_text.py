@@ -43,6 +43,9 @@ RETIRED_UPDATED_INDEX = "updated_id_id1_idx"
 RETIRED_OWNER_INDEX = "queue_manager_id_idx"
 """The same of the index of what a worker holds, which `picked_heartbeat_idx` tells too."""
 
+RETIRED_PRIORITY_INDEX = "priority_id_id1_idx"
+"""The same of the index of the backlog by priority: claims of 1.6 and ours go by entrypoint."""
+
 _KEYWORD = re.compile(r"(?<![:\w]):([a-z]+)\b( ?)")
 _CREATE = re.compile(r"^CREATE ((?:UNLOGGED )?TABLE|(?:UNIQUE )?INDEX) ")
 
@@ -176,6 +179,7 @@ def schema_names(settings: DBSettings) -> dict[str, str]:
     names |= {"retired_type": retired, "retired_type_name": retired.rpartition(".")[2]}
     names["retired_index"] = f"{names['queue_table']}_{RETIRED_INDEX}"
     names["retired_owner_index"] = f"{names['queue_table']}_{RETIRED_OWNER_INDEX}"
+    names["retired_priority_index"] = f"{names['queue_table']}_{RETIRED_PRIORITY_INDEX}"
     names["retired_updated_index"] = f"{names['queue_table']}_{RETIRED_UPDATED_INDEX}"
     qualified = [*settings.qualified.__dataclass_fields__, "retired_type"]
     return names | {f"{field}_schema": names[field].rpartition(".")[0] for field in qualified}

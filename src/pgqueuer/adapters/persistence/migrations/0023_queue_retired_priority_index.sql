@@ -1,0 +1,1 @@
+DROP INDEX IF EXISTS :"retired_priority_index";
