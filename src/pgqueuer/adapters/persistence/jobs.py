@@ -105,10 +105,8 @@ class JobQueries(StatementRunner, WorkerCalls):
             else:
                 rows = await self._fetch("claim", wanted, names, request.owner)
             jobs = await self._readable(rows, request.owner)
-            scanned = _count(rows[0]["scanned"]) if rows else None
-            frontier.looked(scanned, jobs, wanted)
-            if scanned is not None:
-                self._plans.claimed(len(rows), scanned)
+            frontier.looked(_count(rows[0]["scanned"]) if rows else None, jobs, wanted)
+            self._plans.claimed(len(rows))
             return jobs
         places = [[priority for priority, _ in start], [job_id for _, job_id in start]]
         rows = await self._seated("claim_after", wanted, names, request.owner, limits, *places)

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-PAUSE: Final = 5.0
-"""Seconds between looks at the size of a queue whose claims read all of it."""
+PAUSE: Final = 1.0
+"""Seconds between looks at the size of a queue that has work."""
 
 SMALL: Final = 16
 """Pages that may be read as a whole."""
@@ -23,29 +23,28 @@ class PlanWatch:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._whole = False
+        self._busy = False
         self._next_look = 0.0
         self._pages = SMALL
 
-    def claimed(self, jobs: int, scanned: int) -> None:
-        """Learn from a claim that read so many index entries: without an index it reads none."""
-        self._whole = scanned < jobs
-        if not self._whole:
-            self._pages = SMALL
+    def claimed(self, jobs: int) -> None:
+        """Learn from a claim; an idle worker's plans may be what they are."""
+        self._busy = jobs > 0
 
     def wants_size(self) -> bool:
         """Whether to tell `outgrown` the size of the queue now."""
-        if not self._whole or self._clock() < self._next_look:
+        if not self._busy or self._clock() < self._next_look:
             return False
         self._next_look = self._clock() + PAUSE
         return True
 
     def outgrown(self, pages: int) -> bool:
-        """Whether the queue doubled since its plans were made, and is not small.
+        """Whether the queue doubled since its plans may have been made, and is not small.
 
-        Where new plans do not help, as where the server counts nothing, it has to double again.
+        A queue that shrank was vacuumed, and so planned for anew.
         """
-        if pages < 2 * self._pages:
-            return False
-        self._pages = pages
-        return True
+        if pages >= 2 * self._pages:
+            self._pages = pages
+            return True
+        self._pages = max(SMALL, min(pages, self._pages))
+        return False
