@@ -8,7 +8,6 @@ from pgqueuer.adapters.persistence.frontier import (
     CHEAP,
     FRONT,
     LONGEST,
-    LOOKS,
     SLOW,
     WORKERS,
     Frontier,
@@ -54,15 +53,28 @@ def test_a_cheap_front_is_looked_at_by_every_claim() -> None:
     assert frontier.start(["a"]) is None
 
 
-def test_a_slow_claim_that_finds_nothing_has_read_an_expensive_front() -> None:
+def test_after_a_slow_claim_that_found_nothing_it_is_asked_first_whether_anything_is_due() -> None:
     clock = Clock()
     frontier = Frontier(clock)
-    for seconds, start in ((SLOW / 2, None), (SLOW * 2, [FRONT]), (1.0, [FRONT])):
+    for seconds, start in ((SLOW / 2, None), (SLOW * 2, [FRONT])):
         assert frontier.start(["a"]) is None
         clock.now += seconds
         frontier.looked(None, [], 10)
         assert frontier.start(["a"]) == start
-        clock.now += min(seconds * LOOKS, LONGEST) + 0.001
+
+
+def test_once_something_is_due_the_front_is_looked_at_as_ever() -> None:
+    clock = Clock()
+    frontier = Frontier(clock)
+    assert frontier.start(["a"]) is None
+    clock.now += SLOW * 2
+    frontier.looked(None, [], 10)
+    assert frontier.start(["a"]) == [FRONT]
+
+    frontier.advance([job(7)])
+
+    assert frontier.start(["a"]) is None
+    assert frontier.places == {}
 
 
 def test_claims_start_behind_an_expensive_front_until_it_is_time() -> None:
