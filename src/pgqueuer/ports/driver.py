@@ -121,6 +121,18 @@ class TransactionAwareness(Protocol):
 
 
 @runtime_checkable
+class SessionIndependence(Protocol):
+    """A driver that may tell that it does not matter which caller sends a statement; optional.
+
+    With `alike_sessions` each statement is a transaction of its own, in whichever session is free.
+    Jobs of several callers may then be inserted by one statement.
+    """
+
+    @property
+    def alike_sessions(self) -> bool: ...
+
+
+@runtime_checkable
 class BackendIdentity(Protocol):
     """A driver that knows which server process it was connected to; optional.
 

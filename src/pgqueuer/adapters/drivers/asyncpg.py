@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pgqueuer.adapters.drivers.asyncpg_listener import PoolListener
 from pgqueuer.adapters.drivers.asyncpg_pooled import backend_pids, warn_of_names
-from pgqueuer.adapters.drivers.asyncpg_reset import SparedReset
+from pgqueuer.adapters.drivers.asyncpg_reset import SparedReset, has_setup
 from pgqueuer.adapters.drivers.asyncpg_session import (
     SessionOptions,
     in_time,
@@ -154,6 +154,11 @@ class AsyncpgPoolDriver(PostgresDriver):
     def in_transaction(self) -> bool:
         """Never: each statement may run on another connection."""
         return False
+
+    @property
+    def alike_sessions(self) -> bool:
+        """Whether no caller's statement is in a session, or a transaction, of the caller's own."""
+        return not has_setup(self._pool)
 
     async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
         """Run one statement and return its rows; none if it returns no rows."""

@@ -21,8 +21,7 @@ class SparedReset:
     __slots__ = ("_connection", "_possible")
 
     def __init__(self, pool: asyncpg.Pool[Any]) -> None:
-        # asyncpg does not tell in public; where it tells in another way, nothing is spared.
-        self._possible = getattr(pool, "_setup", pool) is None
+        self._possible = not has_setup(pool)
         self._connection: Any = None
 
     def __enter__(self) -> Self:
@@ -44,3 +43,9 @@ class SparedReset:
         if self._connection is not None:
             # asyncpg makes the query anew, for whoever has the connection next.
             self._connection._reset_query = None
+
+
+def has_setup(pool: asyncpg.Pool[Any]) -> bool:
+    """Whether the pool was given a `setup`, which may give each caller another session."""
+    # asyncpg does not tell in public; where it tells in another way, it may have one.
+    return getattr(pool, "_setup", pool) is not None

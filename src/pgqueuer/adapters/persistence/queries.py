@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from pgqueuer.adapters.persistence import calls
@@ -10,6 +11,7 @@ from pgqueuer.adapters.persistence.completing import CompletingQueries
 from pgqueuer.adapters.persistence.enqueue import EnqueueCall
 from pgqueuer.adapters.persistence.insights import InsightQueries
 from pgqueuer.adapters.persistence.jobs import JobQueries
+from pgqueuer.adapters.persistence.merging import Merger, is_mergeable
 from pgqueuer.adapters.persistence.producer import Producer
 from pgqueuer.adapters.persistence.pruning import PruningQueries
 from pgqueuer.adapters.persistence.qb import (
@@ -31,7 +33,7 @@ from pgqueuer.domain.types import (
 )
 from pgqueuer.ports.driver import Driver
 from pgqueuer.ports.repository import EntrypointExecutionParameter
-from pgqueuer.ports.statements import statements_within
+from pgqueuer.ports.statements import statement_seconds, statements_within
 from pgqueuer.ports.tracing import TracingProtocol
 
 if TYPE_CHECKING:
@@ -118,7 +120,18 @@ class Queries(
         return cls(PsycopgDriver(connection), tracer=tracer)
 
     async def _insert_jobs(self, planned: EnqueueCall) -> list[JobId | None]:
+        if self._may_merge and statement_seconds() is None and is_mergeable(planned):
+            return await self._merger.insert(planned)
         return await self._send(planned.call)
+
+    @property
+    def _may_merge(self) -> bool:
+        # Not isinstance(), which is slow for protocols.
+        return getattr(self.driver, "alike_sessions", False) is True
+
+    @cached_property
+    def _merger(self) -> Merger:
+        return Merger(lambda planned: self._send(planned.call))
 
     async def clear_queue(self, entrypoint: str | list[str] | None = None) -> None:
         """Delete the jobs of these entrypoints, with a log row each; None truncates, without."""

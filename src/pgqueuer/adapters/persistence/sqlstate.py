@@ -10,6 +10,8 @@ from pgqueuer.ports.driver import ConstraintNamed, DiagnosticError, SqlStateErro
 UNIQUE_VIOLATION = "23505"
 DEADLOCK_DETECTED = "40P01"
 INVALID_PARAMETER_VALUE = "22023"
+REFUSALS = frozenset({"0A", "22", "23", "40", "42", "44", "54", "P0"})
+"""Classes of errors after which a server goes on, and nothing of the statement is left."""
 
 
 def code_of(exc: BaseException) -> str | None:
@@ -45,3 +47,9 @@ def is_deadlock_detected(exc: BaseException) -> bool:
 def is_invalid_parameter(exc: BaseException) -> bool:
     """Whether a function refused a value that it was called with."""
     return code_of(exc) == INVALID_PARAMETER_VALUE
+
+
+def is_refusal(exc: BaseException) -> bool:
+    """Whether the server rolled a statement back for what it was; not so where it was lost."""
+    state = code_of(exc)
+    return state is not None and state[:2] in REFUSALS
