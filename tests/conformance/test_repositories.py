@@ -63,6 +63,27 @@ class Bundled(RepositoryConformance):
         (size,) = await repository.queue_size()
         assert size.count == 2
 
+    async def test_the_bad_row_of_a_stream_is_named(self, repository):
+        jobs = [NewJob(WORK) for _ in range(7)]
+        jobs[5] = NewJob(WORK, priority=2**31)
+
+        with pytest.raises(ValueError, match="job 6 of the stream: priority"):
+            await repository.enqueue_many(jobs, chunk_size=4)
+
+        (size,) = await repository.queue_size()
+        assert size.count == 4
+
+    async def test_a_stream_may_read_by_the_connection_that_it_is_written_by(self, repository):
+        async def jobs():
+            for n in range(5):
+                (size,) = await repository.queue_size() or [None]
+                yield NewJob(WORK, b"%d" % (size.count if size else 0))
+
+        assert await repository.enqueue_many(jobs(), chunk_size=2) == 5
+
+        found = sorted(job.payload for job in await claim(repository))
+        assert found == [b"0", b"0", b"2", b"2", b"4"]
+
     async def test_deferred_jobs_of_a_stream_wait(self, repository):
         await repository.enqueue_many([NewJob(WORK, execute_after=HOUR), NewJob(WORK, b"due")])
 

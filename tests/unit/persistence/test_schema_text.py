@@ -34,7 +34,7 @@ SCRIPTS: dict[str, Callable[[DBSettings], str]] = {
     "autovac": render_autovac,
     "autovac --rollback": lambda settings: render_autovac(settings, rollback=True),
 }
-EVERYTHING = 1 + 4 + 12 + 2 + 1
+EVERYTHING = 1 + 4 + 11 + 2 + 1
 
 
 @pytest.mark.parametrize("render", SCRIPTS.values(), ids=SCRIPTS.keys())

@@ -17,6 +17,8 @@ Ids = list[JobId | None]
 PATIENCE: Final = 0.05
 """Seconds after which those who wait do so no longer: what runs may wait for somebody's lock."""
 
+MOST_JOBS: Final = 1000
+
 MOST_BYTES: Final = 64 * 1024
 """A larger payload goes by itself."""
 
@@ -54,12 +56,15 @@ class Merger:
             self._ended()
 
     async def _gather(self, planned: EnqueueCall) -> Ids:
-        loop = asyncio.get_running_loop()
-        waiting = _Waiting(planned, loop.create_future())
+        waiting = _Waiting(planned, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
-        if self._timer is None:
-            self._timer = loop.call_later(PATIENCE, self._send_waiting)
+        self._set_timer()
         return await waiting.ids
+
+    def _set_timer(self) -> None:
+        if self._timer is None and self._waiting:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(PATIENCE, self._send_waiting)
 
     def _ended(self) -> None:
         self._running -= 1
@@ -69,8 +74,9 @@ class Merger:
     def _send_waiting(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        together = [each for each in self._waiting if not each.ids.done()]
-        self._waiting, self._timer = [], None
+        waiting = [each for each in self._waiting if not each.ids.done()]
+        together, self._waiting, self._timer = waiting[:MOST_JOBS], waiting[MOST_JOBS:], None
+        self._set_timer()
         if not together:
             return
         self._running += 1
