@@ -75,7 +75,7 @@ class Bundled(RepositoryConformance):
 
     async def test_a_stream_may_read_by_the_connection_that_it_is_written_by(self, repository):
         async def jobs():
-            for n in range(5):
+            for _ in range(5):
                 (size,) = await repository.queue_size() or [None]
                 yield NewJob(WORK, b"%d" % (size.count if size else 0))
 
