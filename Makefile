@@ -8,6 +8,7 @@ WORKERS ?= 2
 ARGS ?=
 TREE ?=
 MINUTES ?= 10
+DSN ?=
 SOAK ?= tests/acceptance/test_soak.py
 CLAIMS ?= 100000
 
@@ -18,7 +19,7 @@ STAMP := $(VENV)/.installed
 CONSTRAINTS := $(VENV)/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint type test soak limits audit bench docs demo clean
+.PHONY: help setup lint type test soak limits audit bench flame docs demo clean
 
 help: ## Show this help
 	@echo "make VERB [NAME=VALUE ...]"
@@ -59,8 +60,11 @@ audit: $(STAMP) ## Look for known vulnerabilities of what is installed, where pi
 	.venv-audit/bin/python -m pip install --quiet --group audit
 	$(BIN)/python scripts/audit.py .venv-audit/bin/pip-audit
 
-bench: $(STAMP) ## Measure the speed and the memory; ARGS are for the benchmark
-	$(BIN)/python -m benchmarks $(ARGS)
+bench: $(STAMP) ## Measure the speed and the memory; DSN=postgresql://… for your database, ARGS="--scenario drain"
+	@$(BIN)/python -m benchmarks $(if $(DSN),--dsn '$(DSN)') $(ARGS)
+
+flame: $(STAMP) ## Draw where the time of a busy worker goes, into docs/images/worker-flame.svg
+	$(BIN)/python scripts/flame_graph.py
 
 docs: $(STAMP) ## Build the documentation into site/
 	$(BIN)/mkdocs build --strict

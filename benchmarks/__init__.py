@@ -1,0 +1,1 @@
+"""Measures the queue on your machine; `python -m benchmarks --help` tells how."""

@@ -1,136 +1,116 @@
-"""Measures the queue on an embedded PostgreSQL, or on the server that PGDSN names.
+"""Measures the queue: on a PostgreSQL of its own, or on yours.
 
-Run it with `make bench`, or `make bench ARGS="--jobs 50000 --scenario drain"`. Figures of different
-machines, or of different runs on a busy one, do not compare; the ratios within one run do.
+All that it makes is in schemas named pgqueuer_bench_…, which it drops again; it touches nothing
+that exists. Figures of different machines, or of different runs on a busy one, do not compare;
+the ratios within one run do.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import sys
-import time
-from collections.abc import Callable, Coroutine
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
-from tabulate import tabulate
+from rich.console import Console
 
-from benchmarks import drivers, plugins, waiting
-from benchmarks.place import fill, installed
-from pgqueuer import Job, PgQueuer
+from benchmarks.charts import svg_chart, terminal_chart
+from benchmarks.machine import describe
+from benchmarks.measuring import Bench, Size, measure
+from benchmarks.place import forget_settings
+from benchmarks.progress import ProgressBar
+from benchmarks.results import Results
+from benchmarks.scenarios import ALL
+from benchmarks.tables import comparison, tables
 from pgqueuer.adapters import embedded
 from pgqueuer.adapters.cli.cli import asyncio_run
-from pgqueuer.queries import NewJob
-from pgqueuer.types import QueueExecutionMode
 
 ROOT = Path(__file__).resolve().parents[1]
-BATCH = 1_000
-WAITING = "waiting"
-PLUGINS = "plugins"
-DRIVERS = "drivers"
-Scenario = Callable[[str, int], Coroutine[object, object, float]]
+FULL = Size(jobs=30_000, rounds=3, backlog=300_000, paced=8, lead_in=1, idle=10, pinned=30)
+QUICK = Size(
+    jobs=5_000, rounds=1, backlog=20_000, paced=1.5, lead_in=0.5, idle=1, pinned=2, quick=True
+)
 
 
-async def drain(dsn: str, jobs: int) -> float:
-    """Jobs a second of one worker with an empty handler, until the last one is settled."""
-    async with installed(dsn) as queries:
-        await fill(queries, jobs)
-        pgq = PgQueuer(queries.driver, queries=queries)
-
-        @pgq.entrypoint("noop")
-        async def noop(job: Job) -> None: ...
-
-        start = time.perf_counter()
-        await pgq.run(mode=QueueExecutionMode.drain)
-        return jobs / (time.perf_counter() - start)
-
-
-async def limited(dsn: str, jobs: int) -> float:
-    """As drain, with `concurrency_limit=10`; a fiftieth of the jobs."""
-    async with installed(dsn) as queries:
-        count = max(jobs // 50, 1)
-        await fill(queries, count)
-        pgq = PgQueuer(queries.driver, queries=queries)
-
-        @pgq.entrypoint("noop", concurrency_limit=10)
-        async def noop(job: Job) -> None: ...
-
-        start = time.perf_counter()
-        await pgq.run(mode=QueueExecutionMode.drain)
-        return count / (time.perf_counter() - start)
+def main() -> int:
+    """Run the scenarios in turns and print what they found; 1 if a run was no good."""
+    options = _parser().parse_args()
+    if options.compare:
+        print(comparison(*(Results.read(path) for path in options.compare)))
+        return 0
+    forget_settings()
+    try:
+        results = _run(options)
+    except KeyboardInterrupt:
+        return 130
+    _tell(results, options)
+    return 1 if any(row.problems for row in results.rows) else 0
 
 
-async def batches(dsn: str, jobs: int) -> float:
-    """Jobs a second by `enqueue` with lists of a thousand."""
-    async with installed(dsn) as queries:
-        start = time.perf_counter()
-        for first in range(0, jobs, BATCH):
-            size = min(BATCH, jobs - first)
-            await queries.enqueue(["noop"] * size, [b"x"] * size)
-        return jobs / (time.perf_counter() - start)
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, prog="python -m benchmarks")
+    add = parser.add_argument
+    add("--dsn", help="measure on this database, in which you may create schemas")
+    add("--scenario", action="append", choices=list(ALL), help="repeatable; without it, all")
+    add("--case", action="append", default=[], help="only cases of this name; repeatable")
+    add("--quick", action="store_true", help="small and once: shows that it works, no more")
+    add("--jobs", type=_positive, help=f"how many a drain has; {FULL.jobs:,}")
+    add("--rounds", type=_positive, help=f"how often each has its turn; {FULL.rounds}")
+    add("--backlog", type=_positive, help=f"rows of the scenario backlog; {FULL.backlog:,}")
+    add("--pinned", type=_positive, metavar="SECONDS", help=f"of that scenario; {FULL.pinned:g}")
+    add("--driver", action="append", default=[], help="for the scenario drivers; repeatable")
+    add("--json", type=Path, metavar="FILE", help="write all figures")
+    add("--chart", type=Path, metavar="FILE.svg", help="draw the main ones")
+    add("--compare", type=Path, nargs=2, metavar=("A.json", "B.json"), help="measure nothing")
+    return parser
 
 
-async def stream(dsn: str, jobs: int) -> float:
-    """Jobs a second by `enqueue_many`."""
-    async with installed(dsn) as queries:
-        start = time.perf_counter()
-        await queries.enqueue_many(NewJob("noop", b"x") for _ in range(jobs))
-        return jobs / (time.perf_counter() - start)
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
 
 
-SCENARIOS: dict[str, Scenario] = {
-    "drain": drain,
-    "limited": limited,
-    "batches": batches,
-    "stream": stream,
-}
+def _run(options: argparse.Namespace) -> Results:
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(
+            dsn=options.dsn or embedded_dsn(),
+            size=_size(options),
+            folder=Path(folder),
+            drivers=options.driver,
+        )
+        scenarios = [ALL[name] for name in dict.fromkeys(options.scenario or ALL)]
+
+        async def run() -> Results:
+            machine = await describe(bench.dsn)
+            rows = await measure(bench, scenarios, options.case, ProgressBar())
+            return Results.of(machine, bench.size, scenarios, rows)
+
+        return asyncio_run(run())
 
 
-def main() -> None:
-    """Run the scenarios in turns and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, prog="make bench")
-    parser.add_argument("--jobs", type=int, default=20_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    reports = (WAITING, PLUGINS, DRIVERS)
-    parser.add_argument(
-        "--scenario", action="append", choices=[*SCENARIOS, *reports], help="repeatable"
-    )
-    parser.add_argument(
-        "--driver",
-        action="append",
-        help="for the scenario drivers; repeatable, the first is what the ratios are to;"
-        f" else {' and '.join(drivers.BUNDLED)}",
-    )
-    options = parser.parse_args()
-    dsn = os.environ.get("PGDSN", "")
-    if not dsn:
-        os.environ.setdefault("PGQUEUER_EMBEDDED_DIR", str(ROOT / ".cache" / "bench"))
-        embedded.join_for_process()
-    names = options.scenario or [*SCENARIOS, *reports]
-    if WAITING in names:
-        print(asyncio_run(waiting.report(dsn)), end="\n\n")
-        names.remove(WAITING)
-    if PLUGINS in names:
-        print(plugins.report(dsn, options.jobs, options.rounds), end="\n\n")
-        names.remove(PLUGINS)
-    if DRIVERS in names:
-        chosen = options.driver or drivers.BUNDLED
-        print(drivers.report(dsn, options.jobs, options.rounds, chosen), end="\n\n")
-        names.remove(DRIVERS)
-    figures: dict[str, list[float]] = {name: [] for name in names}
-    for number in range(options.rounds):
-        for name in names:
-            print(f"round {number + 1} of {options.rounds}: {name}", file=sys.stderr, flush=True)
-            figures[name].append(asyncio_run(SCENARIOS[name](dsn, options.jobs)))
-    if not names:
-        return
-    rows = [
-        [name, f"{statistics.median(found):,.0f}", f"{min(found):,.0f} to {max(found):,.0f}"]
-        for name, found in figures.items()
-    ]
-    print(tabulate(rows, headers=["scenario", "jobs a second", "range"], colalign=("left",) * 3))
+def embedded_dsn() -> str:
+    os.environ.setdefault("PGQUEUER_EMBEDDED_DIR", str(ROOT / ".cache" / "bench"))
+    return embedded.join_for_process().dsn()
+
+
+def _size(options: argparse.Namespace) -> Size:
+    names = ("jobs", "rounds", "backlog", "pinned")
+    given = {name: value for name in names if (value := getattr(options, name))}
+    return replace(QUICK if options.quick else FULL, **given)
+
+
+def _tell(results: Results, options: argparse.Namespace) -> None:
+    print(tables(results), end="\n\n")
+    terminal_chart(results, Console(file=sys.stdout))
+    if options.json:
+        results.write(options.json)
+    if options.chart:
+        options.chart.write_text(svg_chart(results), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

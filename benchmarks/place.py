@@ -1,4 +1,4 @@
-"""A queue to measure in."""
+"""A schema of its own to measure in; nothing else in the database is touched."""
 
 from __future__ import annotations
 
@@ -6,32 +6,75 @@ import os
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import asyncpg
 
 from pgqueuer import AsyncpgDriver, Queries
 from pgqueuer.domain.settings import DBSettings
-from pgqueuer.queries import NewJob
+
+KEPT = "PGQUEUER_EMBEDDED_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """An empty schema, and a connection whose search path it is."""
+
+    dsn: str
+    schema: str
+    prefix: str
+    connection: asyncpg.Connection
+    queries: Queries
+
+    def environment(self) -> dict[str, str]:
+        """The environment of a process that works here."""
+        return {
+            **os.environ,
+            "PGDSN": self.dsn,
+            "PGQUEUER_SCHEMA": self.schema,
+            "PGQUEUER_PREFIX": self.prefix,
+        }
+
+    async def wal(self) -> int | None:
+        """Where the log of the server ends, in bytes; None where one may not ask."""
+        try:
+            place = await self.connection.fetchval(
+                "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')"
+            )
+        except asyncpg.PostgresError:
+            return None
+        return int(place)
 
 
 @asynccontextmanager
-async def installed(dsn: str) -> AsyncIterator[Queries]:
-    """A queue of its own in the database, removed afterwards."""
-    os.environ["PGQUEUER_PREFIX"] = f"bench_{uuid.uuid4().hex[:8]}_"
-    connection = await asyncpg.connect(dsn or None)
-    queries = Queries(AsyncpgDriver(connection))
-    for builder in (queries.qbe, queries.qbq, queries.qbs):
-        builder.settings = DBSettings()
-    await queries.install()
+async def new_place(dsn: str) -> AsyncIterator[Place]:
+    """A schema that nobody else has, dropped at the end with all that is in it.
+
+    Raises asyncpg's DuplicateSchemaError, and drops nothing, should it exist.
+    """
+    number = uuid.uuid4().hex[:8]
+    schema, prefix = f"pgqueuer_bench_{number}", f"bench_{number}_"
+    connection = await asyncpg.connect(dsn, server_settings={"search_path": schema})
     try:
-        yield queries
+        await connection.execute(f"CREATE SCHEMA {schema}")
+        try:
+            queries = Queries(AsyncpgDriver(connection))
+            settings = DBSettings(db_schema=schema, prefix=prefix)
+            for builder in (queries.qbe, queries.qbq, queries.qbs):
+                builder.settings = settings
+            yield Place(
+                dsn=dsn, schema=schema, prefix=prefix, connection=connection, queries=queries
+            )
+        finally:
+            await connection.execute(f"DROP SCHEMA {schema} CASCADE")
     finally:
-        await queries.uninstall()
         await connection.close()
-        del os.environ["PGQUEUER_PREFIX"]
 
 
-async def fill(queries: Queries, jobs: int) -> None:
-    """Put jobs into the queue and let PostgreSQL look at them."""
-    await queries.enqueue_many(NewJob("noop", b"%d" % number) for number in range(jobs))
-    await queries.driver.execute("VACUUM ANALYZE")
+def forget_settings() -> None:
+    """Remove what the environment says about queues: it could lead to tables that exist."""
+    bare = {field.upper() for field in DBSettings.model_fields}
+    for variable in list(os.environ):
+        name = variable.upper()
+        if name in bare or (name.startswith("PGQUEUER_") and not name.startswith(KEPT)):
+            del os.environ[variable]

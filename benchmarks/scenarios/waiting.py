@@ -8,11 +8,13 @@ import statistics
 import time
 import uuid
 from collections.abc import Sequence
+from functools import partial
 
 import asyncpg
-from tabulate import tabulate
 
-from benchmarks.place import installed
+from benchmarks.measuring import LIBRARY, Bench, Case, Figure, Outcome, Scenario
+from benchmarks.place import new_place
+from benchmarks.scenarios.latency import P50, P99
 from pgqueuer import AsyncpgDriver, Queries
 from pgqueuer.core.completion import CompletionWatcher
 from pgqueuer.domain.lifecycle import ClaimRequest, EntrypointTerms, Settlement
@@ -21,6 +23,8 @@ from pgqueuer.domain.types import JobId, QueueEntrypoint, QueueManagerId
 
 WAITERS = (1, 100, 10_000)
 MEASURED = 200
+QUICK_WAITERS = (1, 100)
+QUICK_MEASURED = 20
 PACE_SECONDS = 0.015
 NOOP = QueueEntrypoint("noop")
 OWNER = QueueManagerId(uuid.uuid4())
@@ -47,29 +51,43 @@ class Asked:
         return ends
 
 
-async def report(dsn: str) -> str:
-    """A table with a row for each number of waiters."""
-    rows = [[waiters, *await _measure(dsn, waiters)] for waiters in WAITERS]
-    headers = ["waiters", "p50 ms", "p99 ms", "looks a second", "% of a connection"]
-    return tabulate(rows, headers=headers, floatfmt=".1f")
+def _cases(bench: Bench) -> Sequence[Case]:
+    most = QUICK_WAITERS if bench.size.quick else WAITERS
+    return [
+        Case(
+            name="1 waiter" if waiters == 1 else f"{waiters:,} waiters",
+            runs={LIBRARY: partial(_measure, waiters=waiters)},
+            base=LIBRARY,
+        )
+        for waiters in most
+    ]
 
 
-async def _measure(dsn: str, waiters: int) -> list[float]:
+async def _measure(bench: Bench, waiters: int) -> Outcome:
     """Of jobs that are settled one by one, as workers do it, while so many are waited for."""
-    async with installed(dsn) as queries:
-        connection = await asyncpg.connect(dsn or None)
+    measured = QUICK_MEASURED if bench.size.quick else MEASURED
+    async with new_place(bench.dsn) as place:
+        await place.queries.install()
+        connection = await asyncpg.connect(bench.dsn)
         driver = AsyncpgDriver(connection)
-        asked = Asked(Queries(driver, qbe=queries.qbe))
+        asked = Asked(Queries(driver, qbe=place.queries.qbe))
         delays: list[float] = []
         seconds = 0.0
         try:
             async with CompletionWatcher(driver, queries=asked) as watcher:
-                while len(delays) < MEASURED:
-                    seconds += await _round(queries, watcher, asked, delays, waiters)
+                while len(delays) < measured:
+                    seconds += await _round(place.queries, watcher, asked, delays, waiters)
         finally:
             await connection.close()
-    busy = [len(asked.seconds) / seconds, 100 * sum(asked.seconds) / seconds]
-    return [*_quantiles(delays), *busy]
+    p50, p99 = _quantiles(delays)
+    return Outcome(
+        figures={
+            "p50": p50,
+            "p99": p99,
+            "looks": len(asked.seconds) / seconds,
+            "busy": 100 * sum(asked.seconds) / seconds,
+        }
+    )
 
 
 async def _round(
@@ -107,3 +125,16 @@ async def _claimed(queries: Queries, count: int) -> list[JobId]:
 def _quantiles(delays: Sequence[float]) -> tuple[float, float]:
     cuts = statistics.quantiles(delays, n=100, method="inclusive")
     return 1000 * cuts[49], 1000 * cuts[98]
+
+
+WAITING = Scenario(
+    name="waiting",
+    about="From the moment that a job ended until the program that waits for it knows.",
+    figures=(
+        P50,
+        P99,
+        Figure(name="looks", title="looks a second"),
+        Figure(name="busy", title="% of a connection"),
+    ),
+    cases=_cases,
+)
