@@ -14,12 +14,13 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import asyncpg
 from rich.console import Console
 
 from benchmarks.charts import svg_chart, terminal_chart
 from benchmarks.machine import describe
 from benchmarks.measuring import Bench, Size, measure
-from benchmarks.place import forget_settings
+from benchmarks.place import forget_settings, new_place
 from benchmarks.progress import ProgressBar
 from benchmarks.results import Results
 from benchmarks.scenarios import ALL
@@ -30,7 +31,7 @@ from pgqueuer.adapters.cli.cli import asyncio_run
 ROOT = Path(__file__).resolve().parents[1]
 FULL = Size(jobs=30_000, rounds=3, backlog=300_000, paced=8, lead_in=1, idle=10, pinned=30)
 QUICK = Size(
-    jobs=5_000, rounds=1, backlog=20_000, paced=1.5, lead_in=0.5, idle=1, pinned=2, quick=True
+    jobs=5_000, rounds=1, backlog=20_000, paced=1, lead_in=0.3, idle=0.5, pinned=1, quick=True
 )
 
 
@@ -45,6 +46,9 @@ def main() -> int:
         results = _run(options)
     except KeyboardInterrupt:
         return 130
+    except (OSError, asyncpg.PostgresError) as error:
+        print(f"The database can not be used for a benchmark: {error}", file=sys.stderr)
+        return 2
     _tell(results, options)
     return 1 if any(row.problems for row in results.rows) else 0
 
@@ -85,7 +89,8 @@ def _run(options: argparse.Namespace) -> Results:
         scenarios = [ALL[name] for name in dict.fromkeys(options.scenario or ALL)]
 
         async def run() -> Results:
-            machine = await describe(bench.dsn)
+            async with new_place(bench.dsn):
+                machine = await describe(bench.dsn)
             rows = await measure(bench, scenarios, options.case, ProgressBar())
             return Results.of(machine, bench.size, scenarios, rows)
 

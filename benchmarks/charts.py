@@ -88,7 +88,7 @@ def _bar(results: Results, row: Row, topic: Topic, top: float, y: int, case: str
         low, high = (LABELS + value * scale for value in (min(values), max(values)))
         yield (f'<path class="range" d="M{low:.1f} {middle}H{high:.1f}"/>')
     ratio = results.ratio(row, topic.main)
-    compared = "" if ratio is None else f" ({ratio:.2f} of {row.base})"
+    compared = "" if ratio is None else f" ({ratio:.2f} times {row.base})"
     text = shown(median(row, topic.main)) + compared
     yield _text(LABELS + max(length, max(values) * scale) + 6, y + 10, text, "")
 

@@ -27,6 +27,7 @@ VARIABLE = "PGQUEUER_BENCH_WORKER"
 WORKERS = 8
 HEAD = 8 * WORKERS
 MORE_THAN_ONCE = 2
+ALONE = "one asyncpg connection"
 COUNTED = "one asyncpg connection, its statements counted"
 """As the driver of a worker. Counting takes time, so that only an idle one is asked to."""
 

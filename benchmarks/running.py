@@ -16,6 +16,7 @@ from benchmarks.contestants import CONTESTANTS, Contestant
 from benchmarks.link import Tally, WorkerOptions
 from benchmarks.measuring import Bench, Case, Figure, Outcome
 from benchmarks.place import Place, new_place
+from pgqueuer.adapters.persistence.sqltext import quote_identifier
 
 LOOK_SECONDS = 0.002
 LIMIT_SECONDS = 120.0
@@ -37,7 +38,7 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drain:
-    """What is drained, and by whom.
+    """What is drained, and by whom; `storage` is for the table of the library's queue.
 
     The clock stops when all jobs are settled. With a backlog it stops when as many ran, because
     counting the rows of a deep queue takes long.
@@ -49,6 +50,7 @@ class Drain:
     arguments: Sequence[str] = ()
     limit: int = 0
     extra: str = ""
+    storage: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     backlog: Backlog | None = None
 
@@ -122,6 +124,9 @@ async def until(reached: Callable[[], bool], team: Sequence[Child]) -> None:
 
 async def _fill(place: Place, contestant: Contestant, work: Drain) -> None:
     await contestant.install(place)
+    if work.storage:
+        queue = quote_identifier(place.queries.settings.qualified.queue_table)
+        await place.connection.execute(f"ALTER TABLE {queue} SET ({work.storage})")
     if work.backlog is not None:
         rows, kind = work.backlog.rows, work.backlog
         # Behind the numbers of the jobs, so that the tally knows them apart.
@@ -139,4 +144,7 @@ async def _settled(place: Place, contestant: Contestant) -> None:
 
 
 def _cpu(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> float:
-    return sum(end["cpu"] - start["cpu"] for start, end in zip(before, after, strict=True))
+    spent: list[float] = [
+        end["cpu"] - start["cpu"] for start, end in zip(before, after, strict=True)
+    ]
+    return sum(spent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import asynccontextmanager
 
-from benchmarks.link import COUNTED, Link, WorkerOptions
+from benchmarks.link import ALONE, COUNTED, Link, WorkerOptions
 from pgqueuer import AsyncpgDriver, Job, PgQueuer, connect
 from pgqueuer.adapters.connections import connect_asyncpg
 from pgqueuer.ports.driver import Driver
@@ -51,12 +51,13 @@ async def main() -> AsyncIterator[PgQueuer]:
 
 @asynccontextmanager
 async def _driver(name: str, link: Link) -> AsyncIterator[Driver]:
-    if name != COUNTED:
+    if name not in (ALONE, COUNTED):
         async with connect(name) as driver:
             yield driver
         return
     async with connect_asyncpg() as connection, AsyncpgDriver(connection) as driver:
-        connection.add_query_logger(lambda _: _count(link))
+        if name == COUNTED:
+            connection.add_query_logger(lambda _: _count(link))
         yield driver
 
 

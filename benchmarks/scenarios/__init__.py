@@ -13,6 +13,7 @@ from benchmarks.scenarios.limits import LIMITS
 from benchmarks.scenarios.pinned import PINNED
 from benchmarks.scenarios.plugins import PLUGIN_START, PLUGINS
 from benchmarks.scenarios.start import START
+from benchmarks.scenarios.tuning import TUNING
 from benchmarks.scenarios.waiting import WAITING
 
 ALL: dict[str, Scenario] = {
@@ -26,6 +27,7 @@ ALL: dict[str, Scenario] = {
         IDLE,
         START,
         PINNED,
+        TUNING,
         DRIVERS,
         PLUGINS,
         PLUGIN_START,

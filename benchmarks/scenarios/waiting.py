@@ -24,7 +24,7 @@ from pgqueuer.domain.types import JobId, QueueEntrypoint, QueueManagerId
 WAITERS = (1, 100, 10_000)
 MEASURED = 200
 QUICK_WAITERS = (1, 100)
-QUICK_MEASURED = 20
+QUICK_MEASURED = 5
 PACE_SECONDS = 0.015
 NOOP = QueueEntrypoint("noop")
 OWNER = QueueManagerId(uuid.uuid4())
@@ -103,9 +103,7 @@ async def _round(
     for waiter, job_id in list(zip(waiting, ids, strict=True))[:MEASURED]:
         await queries.settle([Settlement(job_id, OWNER, "successful")])
         settled = time.perf_counter()
-        waiter.add_done_callback(
-            lambda _, since=settled: delays.append(time.perf_counter() - since)
-        )
+        waiter.add_done_callback(partial(_note, delays, settled))
         await asyncio.sleep(random.uniform(0, 2 * PACE_SECONDS))
     await asyncio.gather(*waiting[:MEASURED])
     passed = time.perf_counter() - begun
@@ -114,6 +112,10 @@ async def _round(
     await asyncio.gather(*waiting)
     del asked.seconds[kept:]
     return passed
+
+
+def _note(delays: list[float], since: float, ended: asyncio.Future[object]) -> None:
+    delays.append(time.perf_counter() - since)
 
 
 async def _claimed(queries: Queries, count: int) -> list[JobId]:
