@@ -62,7 +62,9 @@ class Child:
         start = time.perf_counter()
         self._process.terminate()
         async with asyncio.timeout(PATIENCE):
-            await self._process.wait()
+            code = await self._process.wait()
+        if code:
+            raise ChildError(f"the process ended with {code}; {self._last_words()}")
         return time.perf_counter() - start
 
     def _last_words(self) -> str:

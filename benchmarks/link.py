@@ -118,12 +118,13 @@ class Link:
         await self._go.wait()
 
     def _answer(self, loop: asyncio.AbstractEventLoop) -> None:
-        for word in sys.stdin:
+        # Not sys.stdin: what a thread waits for there would be in the way when the process ends.
+        while word := os.read(0, 64):
             match word.strip():
-                case "go":
+                case b"go":
                     _say(self._state())
                     loop.call_soon_threadsafe(self._go.set)
-                case "samples":
+                case b"samples":
                     _say({"samples": self.samples.tolist()})
                 case _:
                     _say(self._state())
