@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--backlog", type=_positive, help=f"rows of the scenario backlog; {FULL.backlog:,}")
     add("--pinned", type=_positive, metavar="SECONDS", help=f"of that scenario; {FULL.pinned:g}")
     add("--driver", action="append", default=[], help="for the scenario drivers; repeatable")
+    add("--note", default="", metavar="TEXT", help="what to remember with the results")
     add("--json", type=Path, metavar="FILE", help="write all figures")
     add("--chart", type=Path, metavar="FILE.svg", help="draw the main ones")
     add("--compare", type=Path, nargs=2, metavar=("A.json", "B.json"), help="measure nothing")
@@ -90,7 +91,7 @@ def _run(options: argparse.Namespace) -> Results:
 
         async def run() -> Results:
             async with new_place(bench.dsn):
-                machine = await describe(bench.dsn)
+                machine = await describe(bench.dsn, options.note)
             rows = await measure(bench, scenarios, options.case, ProgressBar())
             return Results.of(machine, bench.size, scenarios, rows)
 

@@ -27,8 +27,8 @@ SETTINGS = """
 """
 
 
-async def describe(dsn: str) -> dict[str, object]:
-    """The machine, the versions and the server."""
+async def describe(dsn: str, note: str) -> dict[str, object]:
+    """The machine, the versions and the server, and what the user says of them."""
     connection = await asyncpg.connect(dsn)
     try:
         settings = {row["name"]: row["setting"] for row in await connection.fetch(SETTINGS)}
@@ -37,6 +37,7 @@ async def describe(dsn: str) -> dict[str, object]:
         await connection.close()
     return {
         "date": datetime.now(UTC).isoformat(timespec="minutes"),
+        "note": note,
         "revision": _revision(),
         "cpu": _cpu(),
         "cores": _cores(),

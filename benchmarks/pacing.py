@@ -68,6 +68,7 @@ async def paced(bench: Bench, contestant: Contestant, pace: Pace) -> Outcome:
         samples = _samples((await one.ask("samples"))["samples"], sent["start"])
         await one.stop()
     figures = _figures(samples, pace)
+    figures["call"] = _percentiles(sent["calls"])[98]
     if wal is not None and end is not None:
         figures["wal"] = (end - wal) / sent["sent"]
     return Outcome(figures=figures)
@@ -83,7 +84,12 @@ def _samples(times: Sequence[int], start: int) -> list[Sample]:
 
 def _figures(samples: Sequence[Sample], pace: Pace) -> dict[str, float]:
     waited = [1000 * one.waited for one in samples if one.at >= pace.lead_in]
-    cuts = statistics.quantiles(waited, n=100, method="inclusive")
+    cuts = _percentiles(waited)
     third = pace.seconds / 3
     last = [one for one in samples if 2 * third <= one.at + one.waited < pace.seconds]
     return {"p50": cuts[49], "p95": cuts[94], "p99": cuts[98], "started": len(last) / third}
+
+
+def _percentiles(values: Sequence[float]) -> list[float]:
+    """From the first to the 99th."""
+    return statistics.quantiles(values, n=100, method="inclusive")

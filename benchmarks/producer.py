@@ -117,18 +117,22 @@ async def main() -> dict[str, Any]:
     async with sender(options, connections) as to:
         # Each connection prepares its statements once.
         await asyncio.gather(*(_send(to, options.how, [b"0"]) for _ in range(connections)))
-        start, cpu = time.monotonic_ns(), time.process_time()
-        sent = await (at_pace(to, options) if paced else at_once(to, options))
+        start, cpu, calls = time.monotonic_ns(), time.process_time(), list[float]()
+        if paced:
+            calls = await at_pace(to, options)
+        else:
+            await at_once(to, options)
         return {
             "warm_up": connections,
-            "sent": sent,
+            "sent": len(calls) or options.jobs,
+            "calls": calls,
             "start": start,
             "seconds": (time.monotonic_ns() - start) / 1e9,
             "cpu": time.process_time() - cpu,
         }
 
 
-async def at_once(to: Sender, options: ProducerOptions) -> int:
+async def at_once(to: Sender, options: ProducerOptions) -> None:
     """As fast as so many tasks can, each of which waits for its call."""
     size = 1 if options.how == "one" else BATCH if options.how == "batch" else options.jobs
     payloads = [b"%d" % number for number in range(options.jobs)]
@@ -139,21 +143,26 @@ async def at_once(to: Sender, options: ProducerOptions) -> int:
             await _send(to, options.how, part)
 
     await asyncio.gather(*(task() for _ in range(options.at_once)))
-    return options.jobs
 
 
-async def at_pace(to: Sender, options: ProducerOptions) -> int:
-    """A job when its time has come, whether or not the calls before it have returned."""
+async def at_pace(to: Sender, options: ProducerOptions) -> list[float]:
+    """A job when its time has come, whether or not the calls before it have returned.
+
+    Returns the milliseconds that each call took.
+    """
+    calls: list[float] = []
     count, start = round(options.rate * options.seconds), time.monotonic()
 
     async def send() -> None:
-        await to.one(b"%d" % time.monotonic_ns())
+        begun = time.monotonic_ns()
+        await to.one(b"%d" % begun)
+        calls.append((time.monotonic_ns() - begun) / 1e6)
 
     async with asyncio.TaskGroup() as group:
         for number in range(count):
             await asyncio.sleep(max(start + number / options.rate - time.monotonic(), 0))
             group.create_task(send())
-    return count
+    return calls
 
 
 async def _send(to: Sender, how: str, payloads: Sequence[bytes]) -> None:

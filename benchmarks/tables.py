@@ -70,10 +70,11 @@ def _key(row: Row) -> tuple[str, str, str]:
 
 def _machine(results: Results) -> str:
     machine = results.machine
+    note = f" ({machine['note']})" if machine["note"] else ""
     return (
         f"{machine['date']}, revision {machine['revision']}: {machine['cores']} cores of "
         f"{machine['cpu']}, {machine['memory']}, {machine['kernel']}, {machine['python']}, "
-        f"PostgreSQL {machine['postgresql']}"
+        f"PostgreSQL {machine['postgresql']}{note}"
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from benchmarks.measuring import Bench, Case, Figure, Scenario
 from benchmarks.pacing import Pace
 from benchmarks.running import WAL
-from benchmarks.scenarios.latency import P50, P95, P99, paced_case
+from benchmarks.scenarios.latency import CALL, P50, P95, P99, paced_case
 
 RATE = 800
 STARTED = Figure(name="started", title="started/s at the end", better="more")
@@ -24,6 +24,6 @@ PINNED = Scenario(
     name="pinned",
     about="As latency, while another transaction holds a snapshot, so that dead rows stay; "
     "the second half counts.",
-    figures=(P50, P95, P99, STARTED, WAL),
+    figures=(P50, P95, P99, CALL, STARTED, WAL),
     cases=_cases,
 )

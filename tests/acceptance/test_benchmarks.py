@@ -113,7 +113,8 @@ def test_results_are_compared_row_by_row(tmp_path: Path) -> None:
     from benchmarks.results import Results, Topic
 
     machine = dict.fromkeys(
-        ("date", "revision", "cores", "cpu", "memory", "kernel", "python", "postgresql"), "x"
+        ("date", "note", "revision", "cores", "cpu", "memory", "kernel", "python", "postgresql"),
+        "x",
     )
     topic = Topic(name="drain", about="", figures=[Figure(name="rate", title="jobs/s")])
     for name, rates in {"a": [100.0, 300.0], "b": [400.0, 800.0]}.items():
