@@ -8,7 +8,9 @@ the ratios within one run do.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
+import signal
 import sys
 import tempfile
 from dataclasses import replace
@@ -44,7 +46,7 @@ def main() -> int:
     forget_settings()
     try:
         results = _run(options)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         return 130
     except (OSError, asyncpg.PostgresError) as error:
         print(f"The database can not be used for a benchmark: {error}", file=sys.stderr)
@@ -90,6 +92,7 @@ def _run(options: argparse.Namespace) -> Results:
         scenarios = [ALL[name] for name in dict.fromkeys(options.scenario or ALL)]
 
         async def run() -> Results:
+            _stop_tidily()
             async with new_place(bench.dsn):
                 machine = await describe(bench.dsn, options.note)
             rows = await measure(bench, scenarios, options.case, ProgressBar())
@@ -101,6 +104,12 @@ def _run(options: argparse.Namespace) -> Results:
 def embedded_dsn() -> str:
     os.environ.setdefault("PGQUEUER_EMBEDDED_DIR", str(ROOT / ".cache" / "bench"))
     return embedded.join_for_process().dsn()
+
+
+def _stop_tidily() -> None:
+    """What ends the benchmark lets it drop its schema first."""
+    if task := asyncio.current_task():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 def _size(options: argparse.Namespace) -> Size:
