@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from pgqueuer import AsyncpgDriver, Queries
+from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment
 from pgqueuer.domain.settings import DBSettings
 
 KEPT = "PGQUEUER_EMBEDDED_"
@@ -58,10 +59,8 @@ async def new_place(dsn: str) -> AsyncIterator[Place]:
     try:
         await connection.execute(f"CREATE SCHEMA {schema}")
         try:
-            queries = Queries(AsyncpgDriver(connection))
             settings = DBSettings(db_schema=schema, prefix=prefix)
-            for builder in (queries.qbe, queries.qbq, queries.qbs):
-                builder.settings = settings
+            queries = Queries(AsyncpgDriver(connection), qbe=QueryBuilderEnvironment(settings))
             yield Place(
                 dsn=dsn, schema=schema, prefix=prefix, connection=connection, queries=queries
             )
