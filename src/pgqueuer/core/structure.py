@@ -31,6 +31,8 @@ async def verify_queue_structure(schema: SchemaManagementPort) -> None:
             raise _outdated(f"column {names.queue_table}.{column}")
     if not await schema.table_has_column(names.queue_table_log, "traceback"):
         raise _outdated(f"column {names.queue_table_log}.traceback")
+    if not await schema.has_table(names.pauses_table):
+        raise _outdated(f"table {names.pauses_table}")
     for status in STATUSES:
         if not await schema.has_user_defined_enum(status, names.queue_status_type):
             raise _outdated(f"value {status!r} of the type {names.queue_status_type}")

@@ -28,6 +28,14 @@ class EntrypointHealth(BaseModel):
     silent_seconds: float
 
 
+class PausedEntrypoint(BaseModel):
+    """An entrypoint of which nobody claims a job, since when, and why where somebody said so."""
+
+    entrypoint: QueueEntrypoint
+    since: AwareDatetime
+    reason: str | None = None
+
+
 class JobDurationStats(BaseModel):
     """Run times from claim to outcome, in seconds."""
 

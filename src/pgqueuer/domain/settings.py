@@ -106,6 +106,7 @@ class QualifiedNames:
     schedules_table: str
     function: str
     queue_status_type: str
+    pauses_table: str
 
 
 def name_env_alias(field: str) -> AliasChoices:
@@ -203,6 +204,7 @@ class DBSettings(_EnvironmentModel):
     schedules_table: ObjectName = Field(
         default="", validation_alias=name_env_alias("schedules_table")
     )
+    pauses_table: ObjectName = Field(default="", validation_alias="PGQUEUER_PAUSES_TABLE")
     durability: Durability = Field(
         default=Durability.durable, validation_alias=name_env_alias("durability")
     )
@@ -231,6 +233,10 @@ class DBSettings(_EnvironmentModel):
             aliases = (f"PGQUEUER_{field.upper()}", field.upper())
             if field not in values and not any(alias in values for alias in aliases):
                 values[field] = prefixed_default(field, str(prefix))
+        if not {"pauses_table", "PGQUEUER_PAUSES_TABLE"} & values.keys():
+            aliases = ("queue_table", "PGQUEUER_QUEUE_TABLE", "QUEUE_TABLE")
+            queue = next(values[alias] for alias in aliases if alias in values)
+            values["pauses_table"] = f"{queue}_pauses"
         if values.get("db_schema") == "":
             values["db_schema"] = None
         return values
@@ -249,8 +255,9 @@ class DBSettings(_EnvironmentModel):
             self.statistics_table,
             self.schedules_table,
         )
-        if len(set(tables)) < len(tables):
-            raise ValueError(f"each table needs a name of its own, got {', '.join(tables)}")
+        names = (*tables, self.pauses_table)
+        if len(set(names)) < len(names):
+            raise ValueError(f"each table needs a name of its own, got {', '.join(names)}")
         for table in tables:
             bare = table.rpartition(".")[2]
             if len(bare) + LONGEST_INDEX_SUFFIX > IDENTIFIER_BYTES:

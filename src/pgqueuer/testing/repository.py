@@ -20,6 +20,7 @@ Where your store can do more or less than others, say so in the class:
 - `has_insights = False`: without the reports of `InsightsRepositoryPort`.
 - `has_schedules = False`: without schedules.
 - `can_prune = False`: without the steps of `HistoryPruning`.
+- Stores without the methods of `EntrypointPausing` skip what is about pauses.
 - `can_spoil_headers = True` with an `async def spoil_headers(self, repository, job_id)` that makes
   the headers of a job something that is no object: rows can be written past the store.
 
@@ -39,6 +40,7 @@ from pgqueuer.testing._repository.leases import LeaseTests
 from pgqueuer.testing._repository.limits import LimitTests
 from pgqueuer.testing._repository.operations import OperationTests
 from pgqueuer.testing._repository.outlook import OutlookTests
+from pgqueuer.testing._repository.pauses import PauseTests
 from pgqueuer.testing._repository.pruning import PruningTests
 from pgqueuer.testing._repository.schedules import ScheduleTests
 from pgqueuer.testing._repository.settling import SettlingTests
@@ -55,6 +57,7 @@ class RepositoryConformance(
     SettlingTests,
     LeaseTests,
     OutlookTests,
+    PauseTests,
     WorkerCallTests,
     OperationTests,
     HistoryTests,

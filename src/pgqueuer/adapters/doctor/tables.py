@@ -43,7 +43,7 @@ async def check_durability(patient: Patient) -> AsyncIterator[Verdict]:
 
 
 def _meant_to_be_unlogged(policy: DurabilityPolicy, field: str) -> bool:
-    return bool(getattr(policy, POLICY_FIELDS[field]))
+    return field in POLICY_FIELDS and bool(getattr(policy, POLICY_FIELDS[field]))
 
 
 async def check_autovacuum(patient: Patient) -> AsyncIterator[Verdict]:

@@ -7,17 +7,17 @@ at the method of `Queries` with its name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from pgqueuer.adapters.persistence.duplicates import duplicates_named
-from pgqueuer.adapters.persistence.query_helpers import cell
+from pgqueuer.adapters.persistence.query_helpers import cell, entrypoint_names, pause_reason
 from pgqueuer.adapters.persistence.rows import read_logs, show_jobs
 from pgqueuer.adapters.persistence.validation import as_models
 from pgqueuer.domain import events
-from pgqueuer.domain.models import Job, JobStatusRow, Log, QueueStatistics
+from pgqueuer.domain.models import Job, JobStatusRow, Log, PausedEntrypoint, QueueStatistics
 from pgqueuer.domain.settings import DBSettings
 from pgqueuer.domain.types import JobId, SortOrder
 
@@ -93,9 +93,32 @@ def requeue_failed(settings: DBSettings, ids: Sequence[JobId]) -> Call[int]:
     )
 
 
+def pause_entrypoints(entrypoints: str | Iterable[str], reason: str | None) -> Call[int]:
+    names = entrypoint_names(entrypoints)
+    return Call(
+        statement="pause_entrypoints" if names else None,
+        args=(names, pause_reason(reason)),
+        read=_count_of("paused"),
+    )
+
+
+def resume_entrypoints(settings: DBSettings, entrypoints: str | Iterable[str]) -> Call[int]:
+    names = entrypoint_names(entrypoints)
+    message = events.table_changed(settings.channel, settings.queue_table, "update")
+    return Call(
+        statement="resume_entrypoints" if names else None,
+        args=(names, message),
+        read=_count_of("resumed"),
+    )
+
+
+def paused_entrypoints() -> Call[list[PausedEntrypoint]]:
+    return Call(statement="paused_entrypoints", read=lambda rows: as_models(PausedEntrypoint, rows))
+
+
 def _count_of(column: str) -> Callable[[Rows], int]:
     def read(rows: Rows) -> int:
-        count = cell(rows, column)
+        count = cell(rows, column) if rows else 0
         return count if isinstance(count, int) else 0
 
     return read

@@ -241,11 +241,11 @@ class JobQueries(StatementRunner, WorkerCalls):
         await self._fetch("update_heartbeat", list(set(job_ids)))
 
     async def queued_work(self, entrypoints: list[QueueEntrypoint]) -> int:
-        """1 if any job is queued, deferred ones included; else 0."""
+        """1 if any job is queued and not paused, deferred ones included; else 0."""
         return _count(cell(await self._fetch("queued_work", entrypoints), "found"))
 
     async def eligible_queued_work(self, entrypoints: list[QueueEntrypoint]) -> int:
-        """1 if any job is queued and due; else 0."""
+        """1 if any job is queued, due and not paused; else 0."""
         return _count(cell(await self._fetch("eligible_queued_work", entrypoints), "found"))
 
     async def next_deferred_eta(self, entrypoints: list[QueueEntrypoint]) -> timedelta | None:

@@ -12,6 +12,7 @@ from pgqueuer.adapters.persistence.enqueue import EnqueueCall
 from pgqueuer.adapters.persistence.insights import InsightQueries
 from pgqueuer.adapters.persistence.jobs import JobQueries
 from pgqueuer.adapters.persistence.merging import Merger, is_mergeable
+from pgqueuer.adapters.persistence.pauses import PauseQueries
 from pgqueuer.adapters.persistence.producer import Producer
 from pgqueuer.adapters.persistence.pruning import PruningQueries
 from pgqueuer.adapters.persistence.qb import (
@@ -49,6 +50,7 @@ class Queries(
     CompletingQueries,
     Producer,
     StatisticsQueries,
+    PauseQueries,
     PruningQueries,
     ScheduleQueries,
     InsightQueries,

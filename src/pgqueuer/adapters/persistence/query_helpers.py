@@ -30,6 +30,7 @@ T = TypeVar("T")
 JobTypes: TypeAlias = JobType[Any] | Sequence[JobType[Any]]
 
 MAX_ENTRYPOINT_LENGTH = 512
+MAX_REASON_LENGTH = 1000
 MAX_DEDUPE_KEY_BYTES = 2000
 """A B-tree entry of PostgreSQL holds about 2,700 bytes."""
 
@@ -175,6 +176,27 @@ def _payloads(
         _payload(value, entrypoint, max_bytes)
         for value, entrypoint in zip(values, named, strict=True)
     ]
+
+
+def entrypoint_names(given: str | Iterable[str]) -> list[str]:
+    """Each name once, checked; raises ValueError or TypeError for what can not be one."""
+    return list(dict.fromkeys(map(_entrypoint, [given] if isinstance(given, str) else given)))
+
+
+def pause_reason(value: object) -> str | None:
+    """A reason as it can be stored; blanks around it go, and an empty one is none.
+
+    Raises ValueError or TypeError for what is no short text.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise TypeError(f"reason must be str, got {type(value).__name__}")
+    if len(value) > MAX_REASON_LENGTH:
+        raise ValueError(
+            f"reason must have at most {MAX_REASON_LENGTH} characters, got {len(value)}"
+        )
+    return _storable("reason", value.strip()) or None
 
 
 def _payload(value: object, named: object, max_bytes: int) -> bytes | None:

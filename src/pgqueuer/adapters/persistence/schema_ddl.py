@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pgqueuer.adapters.persistence.schema_catalog import declared_catalog
 from pgqueuer.adapters.persistence.schema_migrations import (
     FOLD,
+    PAUSES_READABLE,
     label_migrations,
     last_migrations,
     late_migrations,
@@ -34,7 +35,7 @@ from pgqueuer.adapters.persistence.sqltext import quote_identifier
 if TYPE_CHECKING:
     from pgqueuer.domain.settings import DBSettings, Durability
 
-_CHANGING_TABLES = ("queue_table", "schedules_table")
+_CHANGING_TABLES = ("queue_table", "schedules_table", "pauses_table")
 _ONCE_DEFINED_OTHERWISE = (
     "not_aggregated",
     "unique_count",
@@ -136,6 +137,7 @@ def _upgrade_statements(settings: DBSettings) -> Iterator[str]:
     yield from _created_unless_there(text, "type")
     yield from (migration.statement(text) for migration in label_migrations())
     yield from _created_unless_there(text, "table")
+    yield text.migration(PAUSES_READABLE)
     yield from (migration.statement(text) for migration in (*table_migrations(), *wide))
     yield _default_of(text, "statistics_table", "created")
     yield from (migration.statement(text) for migration in late_migrations())

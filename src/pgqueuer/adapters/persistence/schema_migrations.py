@@ -17,11 +17,11 @@ from pgqueuer.adapters.persistence.schema_catalog import (
     declared_catalog,
 )
 from pgqueuer.adapters.persistence.schema_text import (
+    NUMBERED_TABLES,
     RETIRED_INDEX,
     RETIRED_OWNER_INDEX,
     RETIRED_PRIORITY_INDEX,
     RETIRED_UPDATED_INDEX,
-    TABLES,
 )
 from pgqueuer.adapters.persistence.sqltext import quote_identifier
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 FOLD = "0017_statistics_fold"
 """Runs with the build of the unique index that it makes way for."""
+
+PAUSES_READABLE = "0022_pauses_readable"
+"""Runs with the creation of the table, where there were roles before it."""
 
 SCHEDULES_UNIQUE = "UNIQUE (expression, entrypoint)"
 
@@ -87,7 +90,7 @@ def wide_id_migrations() -> tuple[Migration, ...]:
     """Ids of eight bytes; wanted unless the settings say otherwise."""
     return tuple(
         Migration(name="0013_wide_id", table=table, pending=_has_narrow_id(table))
-        for table in TABLES
+        for table in NUMBERED_TABLES
     )
 
 

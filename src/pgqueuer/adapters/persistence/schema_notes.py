@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from pgqueuer.adapters.persistence.schema_catalog import Catalog, Table, declared_catalog
 from pgqueuer.adapters.persistence.schema_migrations import (
@@ -12,12 +13,19 @@ from pgqueuer.adapters.persistence.schema_migrations import (
     has_retired_status,
 )
 from pgqueuer.adapters.persistence.schema_plan import has_index
-from pgqueuer.adapters.persistence.schema_text import SchemaText, objects_of_kind
+from pgqueuer.adapters.persistence.schema_text import (
+    NUMBERED_TABLES,
+    SchemaText,
+    objects_of_kind,
+)
 
 if TYPE_CHECKING:
     from pgqueuer.domain.settings import DBSettings
 
-PRIMARY_KEY = "PRIMARY KEY (id)"
+PRIMARY_KEYS: Final = MappingProxyType(
+    {field: "PRIMARY KEY (id)" for field in NUMBERED_TABLES}
+    | {"pauses_table": "PRIMARY KEY (entrypoint)"}
+)
 
 
 def upgrade_notes(settings: DBSettings, live: Catalog) -> list[str]:
@@ -72,8 +80,8 @@ class _Notes:
                     f"{self.text.name(field)}.{column} is a {found.kind} column, "
                     f"expected {wanted.kind}; change it by hand"
                 )
-        if PRIMARY_KEY not in table.constraints:
-            yield f"{self.text.name(field)} has no {PRIMARY_KEY}; add it by hand"
+        if PRIMARY_KEYS[field] not in table.constraints:
+            yield f"{self.text.name(field)} has no {PRIMARY_KEYS[field]}; add it by hand"
         if field == "statistics_table" and "time_in_queue" in table.columns:
             yield f"{self.text.name(field)}.time_in_queue is not used any more; drop it at will"
 

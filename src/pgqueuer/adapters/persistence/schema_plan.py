@@ -23,6 +23,7 @@ from pgqueuer.adapters.persistence.schema_catalog import (
 )
 from pgqueuer.adapters.persistence.schema_migrations import (
     FOLD,
+    PAUSES_READABLE,
     Migration,
     label_migrations,
     last_migrations,
@@ -95,7 +96,10 @@ class _Planner:
         for table in objects_of_kind("table"):
             if table.table not in self.live.tables:
                 indexes = [item for item in objects_of_kind("index") if item.table == table.table]
-                yield tuple(self.text.create(item) for item in (table, *indexes))
+                created = [self.text.create(item) for item in (table, *indexes)]
+                if table.table == "pauses_table" and "queue_table" in self.live.tables:
+                    created.append(self.text.migration(PAUSES_READABLE))
+                yield tuple(created)
 
     def _pending(self, migrations: Iterable[Migration]) -> Iterator[Step]:
         for migration in migrations:

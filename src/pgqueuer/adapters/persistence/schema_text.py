@@ -31,8 +31,11 @@ if TYPE_CHECKING:
     from pgqueuer.domain.settings import DBSettings
 
 ObjectKind = Literal["type", "table", "index", "function", "trigger"]
-TABLES = ("queue_table", "queue_table_log", "statistics_table", "schedules_table")
-"""The tables by the settings field that names them."""
+NUMBERED_TABLES = ("queue_table", "queue_table_log", "statistics_table", "schedules_table")
+"""The tables whose rows have ids, by the settings field that names them."""
+
+TABLES = (*NUMBERED_TABLES, "pauses_table")
+"""All tables, by the settings field that names them."""
 
 RETIRED_INDEX = "heartbeat_id_id1_idx"
 """What follows the queue table's name in the index that upgrades of old releases made."""
@@ -114,6 +117,8 @@ class SchemaText:
 
     def persistence(self, table: str) -> str:
         """The keyword that the durability setting asks for: empty, or UNLOGGED."""
+        if table == "pauses_table":
+            return ""  # a crash must not resume what somebody paused
         policy = self.settings.durability.config
         field = "queue_log_table" if table == "queue_table_log" else table
         return str(getattr(policy, field))

@@ -13,7 +13,7 @@ from pgqueuer.adapters.persistence.schema_catalog import (
     declared_catalog,
 )
 from pgqueuer.adapters.persistence.schema_migrations import SCHEDULES_UNIQUE
-from pgqueuer.adapters.persistence.schema_notes import PRIMARY_KEY
+from pgqueuer.adapters.persistence.schema_notes import PRIMARY_KEYS
 from pgqueuer.adapters.persistence.schema_plan import (
     converts,
     differs_in_default,
@@ -142,9 +142,10 @@ class _Verification:
         )
 
     def _constraints(self, field: str, name: str, table: Table) -> Iterator[Divergence]:
-        if PRIMARY_KEY not in table.constraints:
-            remedy = f"ALTER TABLE {self.text.name(field)} ADD {PRIMARY_KEY}"
-            yield self._divergence("constraint", f"{name} {PRIMARY_KEY}", "missing", "", remedy)
+        key = PRIMARY_KEYS[field]
+        if key not in table.constraints:
+            remedy = f"ALTER TABLE {self.text.name(field)} ADD {key}"
+            yield self._divergence("constraint", f"{name} {key}", "missing", "", remedy)
         if field == "schedules_table" and SCHEDULES_UNIQUE not in table.constraints:
             yield self._divergence("constraint", f"{name} {SCHEDULES_UNIQUE}", "missing")
 

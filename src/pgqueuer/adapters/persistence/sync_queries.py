@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, TypeVar, overload
@@ -15,7 +15,7 @@ from pgqueuer.adapters.persistence.query_helpers import JobTypes
 from pgqueuer.adapters.persistence.sqltext import Statements
 from pgqueuer.core.tracing import TracerGuard
 from pgqueuer.domain.job_type import JobType
-from pgqueuer.domain.models import Job, JobStatusRow, Log, QueueStatistics
+from pgqueuer.domain.models import Job, JobStatusRow, Log, PausedEntrypoint, QueueStatistics
 from pgqueuer.domain.settings import DBSettings
 from pgqueuer.domain.types import (
     DedupeKeys,
@@ -171,6 +171,20 @@ class SyncQueries:
     def requeue_failed(self, ids: list[JobId]) -> int:
         """As `requeue_jobs`; return the number of jobs that were put back."""
         return self._send(calls.requeue_failed(self.settings, ids))
+
+    def pause_entrypoints(
+        self, entrypoints: str | Iterable[str], *, reason: str | None = None
+    ) -> int:
+        """Let no worker claim jobs of these until resumed; return how many were not paused."""
+        return self._send(calls.pause_entrypoints(entrypoints, reason))
+
+    def resume_entrypoints(self, entrypoints: str | Iterable[str]) -> int:
+        """Hand out jobs of these again; return how many were paused. Idle workers are woken."""
+        return self._send(calls.resume_entrypoints(self.settings, entrypoints))
+
+    def paused_entrypoints(self) -> list[PausedEntrypoint]:
+        """What is paused, since when and why, by name."""
+        return self._send(calls.paused_entrypoints())
 
     def queue_size(self) -> list[QueueStatistics]:
         """How many jobs there are, by entrypoint, priority and status."""

@@ -36,6 +36,7 @@ class InMemoryQueries(Jobs, Statistics, Pruning, Insights):
         self._history = History()
         self._table = QueueTable(self._history)
         self._schedules = ScheduleTable()
+        self._pauses = {}
 
     def use_channel(self, channel: Channel) -> None:
         """Replace the channel of the settings."""
@@ -53,10 +54,11 @@ class InMemoryQueries(Jobs, Statistics, Pruning, Insights):
         """Nothing to do."""
 
     async def uninstall(self) -> None:
-        """Forget jobs, history and schedules."""
+        """Forget jobs, history, schedules and pauses."""
         self._table.clear()
         self._history.clear()
         self._schedules.rows.clear()
+        self._pauses.clear()
 
     async def has_table(self, table: str) -> bool:
         """True."""

@@ -8,8 +8,9 @@ from pgqueuer.adapters.inmemory.queries.history import History
 from pgqueuer.adapters.inmemory.queries.table import QueueTable
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment
 from pgqueuer.domain import events
+from pgqueuer.domain.models import PausedEntrypoint
 from pgqueuer.domain.settings import DBSettings
-from pgqueuer.domain.types import OPERATIONS
+from pgqueuer.domain.types import OPERATIONS, QueueEntrypoint
 from pgqueuer.ports.driver import Driver
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class InMemoryBase:
     _history: History
     _table: QueueTable
     _schedules: ScheduleTable
+    _pauses: dict[QueueEntrypoint, PausedEntrypoint]
 
     @property
     def settings(self) -> DBSettings:

@@ -160,6 +160,7 @@ class Insights(Schedules):
             self.settings.queue_table_log: len(self._history.entries),
             self.settings.statistics_table: len(self._history.counts),
             self.settings.schedules_table: len(self._schedules.rows),
+            self.settings.pauses_table: len(self._pauses),
         }
         return [
             TableInfo(

@@ -118,14 +118,14 @@ class Jobs(Leases, Producer):
         await self._tell_changed("update")
 
     async def queued_work(self, entrypoints: list[QueueEntrypoint]) -> int:
-        """How many jobs are queued, deferred ones included."""
-        return sum(self._table.queued[name] for name in set(entrypoints))
+        """How many jobs are queued and not paused, deferred ones included."""
+        return sum(self._table.queued[name] for name in self._served(set(entrypoints)))
 
     async def eligible_queued_work(self, entrypoints: list[QueueEntrypoint]) -> int:
-        """How many jobs are queued and due."""
-        now = utc_now()
+        """How many jobs are queued, due and not paused."""
+        now, served = utc_now(), self._served(entrypoints)
         return sum(
-            row.status == "queued" and row.execute_after <= now and row.entrypoint in entrypoints
+            row.status == "queued" and row.execute_after <= now and row.entrypoint in served
             for row in self._table.rows.values()
         )
 

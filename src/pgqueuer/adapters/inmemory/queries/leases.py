@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from pgqueuer.adapters.inmemory.queries.backlog import Row, first_of
-from pgqueuer.adapters.inmemory.queries.base import InMemoryBase
+from pgqueuer.adapters.inmemory.queries.pauses import Pauses
 from pgqueuer.adapters.inmemory.queries.table import job_of
 from pgqueuer.core.worker_calls import WorkerCalls
 from pgqueuer.domain.errors import LeaseLostError
@@ -31,19 +31,20 @@ from pgqueuer.domain.types import JOB_STATUS, JobId, QueueEntrypoint, QueueManag
 from pgqueuer.ports.repository import CompletionState
 
 
-class Leases(InMemoryBase, WorkerCalls):
+class Leases(Pauses, WorkerCalls):
     """Only the owner of a picked job changes it, until its lease expires."""
 
     async def claim(self, request: ClaimRequest) -> list[Job]:
         """Pick eligible jobs, counting each entrypoint's limit; a suspect is claimed alone."""
         now = utc_now()
         room = self._room(request.entrypoints)
+        served = self._served(request.entrypoints)
         claimed: list[Row] = []
         wanted = min(request.batch_size, 1) if request.suspects else request.batch_size
         while len(claimed) < wanted:
             row = first_of(
                 self._table.backlog(entrypoint, request.suspects).head(now)
-                for entrypoint in request.entrypoints
+                for entrypoint in served
                 if room.get(entrypoint, 1) > 0
             )
             if row is None:
@@ -137,7 +138,9 @@ class Leases(InMemoryBase, WorkerCalls):
         return ReapReport(
             requeued=len(overdue) - parked,
             parked=parked,
-            suspects=any(self._table.backlog(name, True).head(now) for name in entrypoints),
+            suspects=any(
+                self._table.backlog(name, True).head(now) for name in self._served(entrypoints)
+            ),
             next_expiry=min(alive) + heartbeat_timeout - now if alive else None,
         )
 
@@ -159,12 +162,13 @@ class Leases(InMemoryBase, WorkerCalls):
         """What an idle worker with these entrypoints may expect."""
         now = utc_now()
         room = self._room(entrypoints)
-        waiting = [name for name in entrypoints if self._table.backlog(name).head(now)]
+        served = self._served(entrypoints)
+        waiting = [name for name in served if self._table.backlog(name).head(now)]
         return Outlook(
             ready=any(room.get(name, 1) > 0 for name in waiting),
             saturated=any(room.get(name, 1) <= 0 for name in waiting),
             next_eligible=self._time_until_due(entrypoints, now),
-            other_limits=tuple(name for name, places in room.items() if places < 0),
+            other_limits=tuple(name for name in served if room.get(name, 0) < 0),
         )
 
     def _time_until_due(
@@ -172,7 +176,7 @@ class Leases(InMemoryBase, WorkerCalls):
     ) -> timedelta | None:
         due = [
             moment
-            for name in entrypoints
+            for name in self._served(entrypoints)
             for suspects in (False, True)
             if (moment := self._table.backlog(name, suspects).next_due(now)) is not None
         ]

@@ -7,6 +7,7 @@ WITH declared (field, schema_name, name) AS (
         ('queue_table_log', :'queue_table_log_schema', :'queue_table_log_name'),
         ('statistics_table', :'statistics_table_schema', :'statistics_table_name'),
         ('schedules_table', :'schedules_table_schema', :'schedules_table_name'),
+        ('pauses_table', :'pauses_table_schema', :'pauses_table_name'),
         ('function', :'function_schema', :'function_name'),
         ('enqueue_function', :'queue_table_schema', :'queue_table_name__enqueue'),
         ('status_type', :'queue_status_type_schema', :'queue_status_type_name'),
@@ -27,7 +28,9 @@ relation AS (
         ON class.relnamespace = place.namespace
             AND class.relname = place.name
             AND class.relkind IN ('r', 'p')
-    WHERE place.field IN ('queue_table', 'queue_table_log', 'statistics_table', 'schedules_table')
+    WHERE place.field IN (
+            'queue_table', 'queue_table_log', 'statistics_table', 'schedules_table', 'pauses_table'
+        )
 ),
 
 enum AS (

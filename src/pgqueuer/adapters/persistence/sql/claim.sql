@@ -13,6 +13,7 @@ WITH served AS MATERIALIZED (
         given.entrypoint,
         pg_stat_get_xact_tuples_returned(to_regclass(:'backlog_index_regclass')) AS scanned
     FROM unnest((SELECT $2::text[])) AS given (entrypoint)
+    WHERE given.entrypoint <> ALL (ARRAY(SELECT pause.entrypoint FROM :"pauses_table" AS pause))
 ),
 
 front AS MATERIALIZED (

@@ -11,18 +11,19 @@ WITH served AS MATERIALIZED (
         (SELECT $2::text[]), (SELECT $4::int[]), (SELECT $5::int[]), (SELECT $6::bigint[])
     )
         AS terms (entrypoint, seats, priority, id)
-    WHERE (
-        terms.priority > -2147483648
-        OR (
-            SELECT job.id
-            FROM :"queue_table" AS job
-            WHERE job.status = 'queued'
-                AND job.entrypoint = terms.entrypoint
-                AND job.execute_after <= now()
-            ORDER BY job.execute_after
-            LIMIT 1
-        ) IS NOT NULL
-    )
+    WHERE terms.entrypoint <> ALL (ARRAY(SELECT pause.entrypoint FROM :"pauses_table" AS pause))
+        AND (
+            terms.priority > -2147483648
+            OR (
+                SELECT job.id
+                FROM :"queue_table" AS job
+                WHERE job.status = 'queued'
+                    AND job.entrypoint = terms.entrypoint
+                    AND job.execute_after <= now()
+                ORDER BY job.execute_after
+                LIMIT 1
+            ) IS NOT NULL
+        )
         AND (
             terms.seats = 0
             OR pg_try_advisory_xact_lock(

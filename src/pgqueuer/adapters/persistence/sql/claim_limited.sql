@@ -9,9 +9,12 @@ WITH served AS MATERIALIZED (
         terms.entrypoint, terms.seats,
         pg_stat_get_xact_tuples_returned(to_regclass(:'backlog_index_regclass')) AS scanned
     FROM unnest((SELECT $2::text[]), (SELECT $4::int[])) AS terms (entrypoint, seats)
-    WHERE terms.seats = 0
-        OR pg_try_advisory_xact_lock(
-            hashtextextended(:'queue_table' || '/' || terms.entrypoint, 0)
+    WHERE terms.entrypoint <> ALL (ARRAY(SELECT pause.entrypoint FROM :"pauses_table" AS pause))
+        AND (
+            terms.seats = 0
+            OR pg_try_advisory_xact_lock(
+                hashtextextended(:'queue_table' || '/' || terms.entrypoint, 0)
+            )
         )
 ),
 

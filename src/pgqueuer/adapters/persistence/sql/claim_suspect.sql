@@ -27,6 +27,7 @@ candidate AS MATERIALIZED (
         AND job.takeovers >= 2
         AND job.execute_after <= now()
         AND (terms.seats = 0 OR free.seat IS NOT NULL)
+        AND terms.entrypoint <> ALL (ARRAY(SELECT pause.entrypoint FROM :"pauses_table" AS pause))
     ORDER BY job.priority DESC, job.id
     LIMIT 1
     FOR UPDATE OF job SKIP LOCKED

@@ -13,6 +13,7 @@ FROM (
     ('queue_table', :'queue_table_regclass'),
     ('queue_table_log', :'queue_table_log_regclass'),
     ('statistics_table', :'statistics_table_regclass'),
-    ('schedules_table', :'schedules_table_regclass')
+    ('schedules_table', :'schedules_table_regclass'),
+    ('pauses_table', :'pauses_table_regclass')
 ) AS item (field, name)
 INNER JOIN pg_class AS class ON class.oid = to_regclass(item.name);

@@ -1,4 +1,5 @@
--- 1 if any job of the entrypoints $1 is queued and due; else 0. See outlook.sql for the order.
+-- 1 if any job of the entrypoints $1 is queued, due and not paused; else 0. See outlook.sql for
+-- the order.
 SELECT EXISTS (
     SELECT
     FROM unnest($1::text[]) AS served (entrypoint)
@@ -11,4 +12,5 @@ SELECT EXISTS (
         ORDER BY job.execute_after
         LIMIT 1
     ) AS due
+    WHERE served.entrypoint <> ALL (ARRAY(SELECT pause.entrypoint FROM :"pauses_table" AS pause))
 )::int AS found;

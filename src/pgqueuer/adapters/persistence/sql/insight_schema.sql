@@ -13,6 +13,7 @@ WHERE class.oid IN (
         to_regclass(:'queue_table_regclass'),
         to_regclass(:'queue_table_log_regclass'),
         to_regclass(:'statistics_table_regclass'),
-        to_regclass(:'schedules_table_regclass')
+        to_regclass(:'schedules_table_regclass'),
+        to_regclass(:'pauses_table_regclass')
     )
 ORDER BY class.relname;

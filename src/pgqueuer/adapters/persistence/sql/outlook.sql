@@ -35,6 +35,7 @@ WITH backlog AS MATERIALIZED (
         FROM :"queue_table" AS job
         WHERE terms.seats > 0 AND job.status = 'picked' AND job.entrypoint = terms.entrypoint
     ) AS taken
+    WHERE terms.entrypoint <> ALL (ARRAY(SELECT pause.entrypoint FROM :"pauses_table" AS pause))
 )
 
 SELECT

@@ -69,13 +69,25 @@ SELECT
     (SELECT count(*) FROM ended WHERE NOT ended.poison) AS requeued,
     (SELECT count(*) FROM ended WHERE ended.poison) AS parked,
     (SELECT count(*) FROM woken) AS woken,
-    EXISTS (SELECT FROM ended WHERE NOT ended.poison AND ended.takeovers >= 2)
+    EXISTS (
+        SELECT
+        FROM ended
+        WHERE NOT ended.poison
+            AND ended.takeovers >= 2
+            AND ended.entrypoint <> ALL (ARRAY(SELECT pause.entrypoint FROM :"pauses_table" AS pause))
+    )
     OR EXISTS (
         SELECT
         FROM :"queue_table" AS job
         WHERE job.status = 'queued'
             AND job.takeovers >= 2
-            AND job.entrypoint = ANY ($2::text[])
+            AND job.entrypoint = ANY (
+                ARRAY(
+                    SELECT terms.entrypoint
+                    FROM terms
+                    WHERE terms.entrypoint <> ALL (ARRAY(SELECT pause.entrypoint FROM :"pauses_table" AS pause))
+                )
+            )
             AND job.execute_after <= now()
     ) AS suspects,
     (
