@@ -228,6 +228,23 @@ async def test_schedules_are_paused_resumed_and_run(watched: Watched, queries: Q
     assert (await queries.peek_schedule())[0].next_run <= await queries.database_time()
 
 
+async def test_an_entrypoint_is_paused_and_resumed(watched: Watched, queries: Queries) -> None:
+    await queries.enqueue(["send/mail", "bill"], [None, None])
+    page = watched.page
+    await visit(page, "/entrypoints")
+
+    await page.get_by_role("button", name="Pause: send/mail").click()
+    await expect(page.get_by_role("alert")).to_contain_text("Paused.")
+    await expect(page.locator(".badge.paused")).to_have_count(1)
+    assert [pause.entrypoint for pause in await queries.paused_entrypoints()] == ["send/mail"]
+    await visit(page, "/")
+    await page.get_by_role("definition").get_by_title("send/mail").click()
+    await page.get_by_role("button", name="Resume: send/mail").click()
+
+    await expect(page.get_by_role("button", name="Pause:")).to_have_count(2)
+    assert await queries.paused_entrypoints() == []
+
+
 async def test_jobs_are_filtered(watched: Watched, queries: Queries) -> None:
     await queries.enqueue(["mail", "bill"], [b"to Ann", b"for Bob"], [0, 0])
     page = watched.page

@@ -153,7 +153,14 @@ def documented_names(after: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "table", ["pgqueuer", "pgqueuer_log", "pgqueuer_statistics", "pgqueuer_schedules"]
+    "table",
+    [
+        "pgqueuer",
+        "pgqueuer_log",
+        "pgqueuer_statistics",
+        "pgqueuer_schedules",
+        "pgqueuer_pauses",
+    ],
 )
 async def test_every_column_and_index_is_in_the_database_reference(
     queue_dsn: str, table: str

@@ -17,6 +17,7 @@ from pgqueuer.domain.models import (
     LatencyBucket,
     Log,
     OverviewSnapshot,
+    PausedEntrypoint,
     QueueAgeStats,
     QueueStatistics,
     Schedule,
@@ -26,6 +27,7 @@ from pgqueuer.domain.models import (
     ThroughputStats,
 )
 from pgqueuer.domain.types import JOB_STATUS, JobId, QueueEntrypoint
+from pgqueuer.ports.pauses import EntrypointPausing
 from pgqueuer.ports.repository import InsightsRepositoryPort
 
 DEFAULT_WINDOW = timedelta(hours=1)
@@ -151,6 +153,13 @@ class InsightsService:
         """Every schedule."""
         return await self.repository.peek_schedule()
 
+    async def paused(self) -> list[PausedEntrypoint]:
+        """The entrypoints that are paused; none where the repository can not pause."""
+        repository = self.repository
+        if not isinstance(repository, EntrypointPausing):
+            return []
+        return await repository.paused_entrypoints()
+
     async def schema_info(self) -> list[TableInfo]:
         """The tables of the installation."""
         return await self.repository.schema_info()
@@ -176,7 +185,7 @@ class InsightsService:
         )
 
     async def entrypoint_stats(self, last: timedelta | None = None) -> list[EntrypointStat]:
-        """One line for each entrypoint that has jobs, or had any in `last`, by name."""
+        """One line for each entrypoint that has jobs, had any in `last`, or is paused, by name."""
         sizes: dict[QueueEntrypoint, Counter[JOB_STATUS]] = defaultdict(Counter)
         for size in await self.queue_size():
             sizes[size.entrypoint][size.status] += size.count
@@ -186,12 +195,26 @@ class InsightsService:
         ages = {row.entrypoint: row for row in await self.queue_age()}
         durations = {row.entrypoint: row for row in await self.job_durations(last)}
         lines = sparkline_buckets(await self.throughput_timeseries(last))
-        return [
+        stats = [
             _entrypoint_stat(
                 name, sizes[name], flows[name], ages.get(name), durations.get(name), lines.get(name)
             )
-            for name in sorted(_names(sizes, flows, ages, durations, lines))
+            for name in _names(sizes, flows, ages, durations, lines)
         ]
+        return with_pauses(stats, await self.paused())
+
+
+def with_pauses(
+    stats: Iterable[EntrypointStat], pauses: Iterable[PausedEntrypoint]
+) -> list[EntrypointStat]:
+    """The lines, by name, with what is paused now; an entrypoint that is only paused gets one."""
+    lines = {line.entrypoint: line.model_copy(update={"paused": None}) for line in stats}
+    for pause in pauses:
+        name = pause.entrypoint
+        if name not in lines:
+            lines[name] = _entrypoint_stat(name, Counter(), Counter(), None, None, None)
+        lines[name].paused = pause
+    return [line for _, line in sorted(lines.items())]
 
 
 def _names(*sources: Iterable[QueueEntrypoint]) -> set[QueueEntrypoint]:

@@ -140,6 +140,7 @@ class EntrypointStat(BaseModel):
     completed: int
     failure_rate: float | None = None
     sparkline: list[int]
+    paused: PausedEntrypoint | None = None
 
 
 class OverviewSnapshot(BaseModel):

@@ -169,6 +169,7 @@ _PREFIXED = {
     "trigger": "tg_pgqueuer_changed",
     "schedules_table": "pgqueuer_schedules",
 }
+_QUEUE_TABLE_NAMES = ("queue_table", "PGQUEUER_QUEUE_TABLE", "QUEUE_TABLE")
 _QUALIFIED = tuple(QualifiedNames.__dataclass_fields__)
 LONGEST_INDEX_SUFFIX = len("_picked_heartbeat_idx")
 
@@ -204,7 +205,6 @@ class DBSettings(_EnvironmentModel):
     schedules_table: ObjectName = Field(
         default="", validation_alias=name_env_alias("schedules_table")
     )
-    pauses_table: ObjectName = Field(default="", validation_alias="PGQUEUER_PAUSES_TABLE")
     durability: Durability = Field(
         default=Durability.durable, validation_alias=name_env_alias("durability")
     )
@@ -225,6 +225,7 @@ class DBSettings(_EnvironmentModel):
     loop_blocked_after: float = Field(
         default=1.0, ge=0, le=3600, validation_alias="PGQUEUER_LOOP_BLOCKED_AFTER"
     )
+    pauses_table: ObjectName = Field(default="", validation_alias="PGQUEUER_PAUSES_TABLE")
 
     @classmethod
     def _with_defaults(cls, values: dict[str, object]) -> dict[str, object]:
@@ -234,8 +235,7 @@ class DBSettings(_EnvironmentModel):
             if field not in values and not any(alias in values for alias in aliases):
                 values[field] = prefixed_default(field, str(prefix))
         if not {"pauses_table", "PGQUEUER_PAUSES_TABLE"} & values.keys():
-            aliases = ("queue_table", "PGQUEUER_QUEUE_TABLE", "QUEUE_TABLE")
-            queue = next(values[alias] for alias in aliases if alias in values)
+            queue = next(values[name] for name in _QUEUE_TABLE_NAMES if name in values)
             values["pauses_table"] = f"{queue}_pauses"
         if values.get("db_schema") == "":
             values["db_schema"] = None

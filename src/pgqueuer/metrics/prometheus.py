@@ -8,12 +8,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
-from pgqueuer.domain.models import EntrypointHealth, LogStatistics, QueueStatistics
+from pgqueuer.domain.models import (
+    EntrypointHealth,
+    LogStatistics,
+    PausedEntrypoint,
+    QueueStatistics,
+)
+from pgqueuer.ports.pauses import EntrypointPausing
 
 DEFAULT_LAST = timedelta(minutes=5)
 
 WAITING = "pgqueuer_queue_waiting_seconds"
 SILENT = "pgqueuer_queue_silent_seconds"
+PAUSED = "pgqueuer_entrypoint_paused"
 TRANSACTION = "pgqueuer_oldest_transaction_seconds"
 
 _LABEL_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
@@ -57,7 +64,8 @@ async def collect_metrics(
 
     Jobs that are there now, and transitions of the last `last`, both by entrypoint and status.
     The latter is a gauge, not a counter: it goes down when the queue does less. From a
-    `HealthSource` also how long jobs wait, workers are silent and transactions are open.
+    `HealthSource` also how long jobs wait, workers are silent and transactions are open; and what
+    is paused, where that can be.
     """
     names = metric_names or MetricNames()
     lines = [
@@ -69,6 +77,8 @@ async def collect_metrics(
     if isinstance(repository, HealthSource):
         health = await repository.entrypoint_health()
         lines += aggregated_health(health, await repository.oldest_transaction())
+    if isinstance(repository, EntrypointPausing):
+        lines += aggregated_pauses(await repository.paused_entrypoints())
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -83,6 +93,13 @@ def aggregated_health(health: Iterable[EntrypointHealth], transaction: float) ->
         yield prometheus_format(SILENT, {"entrypoint": row.entrypoint}, row.silent_seconds)
     yield from _header(TRANSACTION, "Age of the oldest open transaction of the database.")
     yield f"{TRANSACTION} {transaction}"
+
+
+def aggregated_pauses(pauses: Iterable[PausedEntrypoint]) -> Iterator[str]:
+    """The lines of the metric with a 1 for each paused entrypoint."""
+    yield from _header(PAUSED, "1 for each entrypoint that is paused now.")
+    for pause in pauses:
+        yield prometheus_format(PAUSED, {"entrypoint": pause.entrypoint}, 1)
 
 
 def aggregated_queue_statistics(

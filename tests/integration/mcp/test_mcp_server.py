@@ -33,10 +33,19 @@ READING = {
     "schedules",
     "stale_jobs",
     "active_workers",
+    "paused_entrypoints",
     "queue_age",
     "schema_info",
 }
-WRITING = {"requeue_jobs", "cancel_jobs", "pause_schedule", "resume_schedule", "run_schedule_now"}
+WRITING = {
+    "requeue_jobs",
+    "cancel_jobs",
+    "pause_entrypoint",
+    "resume_entrypoint",
+    "pause_schedule",
+    "resume_schedule",
+    "run_schedule_now",
+}
 TICK = CronExpressionEntrypoint(CronEntrypoint("tick"), CronExpression("0 3 * * *"))
 
 
@@ -130,7 +139,7 @@ async def test_reports_tell_what_is_in_the_queue(queue_dsn: str, queries: Querie
     assert answers["schedules"][0]["expression"] == "0 3 * * *"
     assert isinstance(answers["queue_age"][0]["oldest_age_seconds"], float)
     assert answers["active_workers"] == answers["stale_jobs"] == []
-    assert len(answers["schema_info"]) == 4
+    assert len(answers["schema_info"]) == 5
     assert answers["queue_stats"]
 
 
@@ -163,6 +172,13 @@ async def test_with_write_it_can_change_things(queue_dsn: str, queries: Queries)
         assert set(await client.tools()) == READING | WRITING
         assert "1 of 1" in str(await client.call("cancel_jobs", ids=[canceled]))
         assert "1 of 2" in str(await client.call("requeue_jobs", ids=[held, 10**9]))
+        assert "is paused" in str(await client.call("pause_entrypoint", entrypoint="bill"))
+        again = await client.call("pause_entrypoint", entrypoint="bill", reason="it is down")
+        assert "was already paused" in str(again)
+        (paused,) = await client.call("paused_entrypoints")
+        assert (paused["entrypoint"], paused["reason"]) == ("bill", "it is down")
+        assert "goes on" in str(await client.call("resume_entrypoint", entrypoint="bill"))
+        assert "was not paused" in str(await client.call("resume_entrypoint", entrypoint="bill"))
         await client.call("pause_schedule", entrypoint="tick")
         assert (await queries.peek_schedule())[0].paused
         await client.call("resume_schedule", entrypoint="tick")

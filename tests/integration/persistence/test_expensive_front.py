@@ -84,3 +84,22 @@ async def test_what_stands_in_an_expensive_front_is_claimed_at_the_next_look(
     while not found:
         found = await claim(queries)
     assert found == [deferred[3]]
+
+
+@pytest.mark.parametrize("limit", [0, 100])
+async def test_a_pause_and_a_resume_hold_behind_an_expensive_front(
+    queries: Queries, limit: int
+) -> None:
+    count = DEFERRED
+    await queries.enqueue(["a"] * count, [None] * count, [0] * count, [LATER] * count)
+    first = await enqueue(queries, 0)
+    assert await claim(queries, limit=limit) == first
+
+    waiting = await enqueue(queries, 0, 0)
+    (other,) = await enqueue(queries, 0, entrypoint="b")
+    await queries.pause_entrypoints("a")
+    assert await claim(queries, limit=limit) == [other]
+    assert await claim(queries, limit=limit) == []
+
+    await queries.resume_entrypoints("a")
+    assert await claim(queries, limit=limit) == waiting

@@ -193,3 +193,11 @@ async def test_a_caller_that_commits_needs_no_autocommit(queue_dsn: str, observe
         jobs.enqueue("work", None)
         connection.commit()
     assert [row.entrypoint for row in await observer.queue_size()] == ["work"]
+
+
+async def test_entrypoints_are_paused_and_resumed(any_jobs: SyncQueries, observer: Queries) -> None:
+    assert any_jobs.pause_entrypoints(["mail", "bill"], reason="it is down") == 2
+    assert any_jobs.paused_entrypoints() == await observer.paused_entrypoints()
+    assert any_jobs.resume_entrypoints("mail") == 1
+    assert [pause.entrypoint for pause in any_jobs.paused_entrypoints()] == ["bill"]
+    assert any_jobs.resume_entrypoints([]) == 0

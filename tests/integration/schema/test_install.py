@@ -79,7 +79,7 @@ async def test_uninstall_leaves_nothing_and_may_be_repeated(
     schema = "tenant" if settings.db_schema or "." in settings.queue_table else "public"
     manager = Manager(driver, settings)
     await manager.install()
-    assert len(await manager.verify(expect="absent")) == 8
+    assert len(await manager.verify(expect="absent")) == 9
     await manager.uninstall()
     await manager.uninstall()
     assert not any((await snapshot(connection, schema)).values())
@@ -183,6 +183,7 @@ async def test_autovacuum_options_are_set_and_taken_back(dsn: str) -> None:
             "pgqueuer_log": 4,
             "pgqueuer_statistics": 4,
             "pgqueuer_schedules": 7,
+            "pgqueuer_pauses": 7,
         }
         await manager.optimize_autovacuum_rollback()
         assert set(dict(await connection.fetch(query)).values()) == {None}

@@ -68,7 +68,7 @@ async def test_an_empty_database_lacks_the_large_objects_and_has_to_be_installed
         found = await manager.verify()
         kinds = [(each.problem, each.kind) for each in found]
         assert kinds == [
-            *[("missing", "table")] * 4,
+            *[("missing", "table")] * 5,
             ("missing", "enum"),
             ("missing", "function"),
             ("missing", "function"),
@@ -85,6 +85,7 @@ async def test_what_a_partial_uninstall_left_is_unexpected(queue_dsn: str) -> No
         assert [(each.kind, each.name) for each in found] == [
             ("table", "pgqueuer_statistics"),
             ("table", "pgqueuer_schedules"),
+            ("table", "pgqueuer_pauses"),
             ("function", "fn_pgqueuer_changed"),
             ("function", "pgqueuer_enqueue"),
             ("enum", "pgqueuer_status"),

@@ -49,7 +49,7 @@ def refused(name: str) -> Callable[[Any, Queries], Awaitable[None]]:
 
 
 class TestConformance(conformance.TestAsyncpgConnection):
-    """The suite of stores, by a role that is a worker and a producer."""
+    """The suite of stores, by a role that is a worker, a producer and may pause."""
 
     can_spoil_headers = False
     test_a_cleared_queue_is_told = refused("test_a_cleared_queue_is_told")
@@ -67,7 +67,11 @@ class TestConformance(conformance.TestAsyncpgConnection):
     )
 
     @pytest.fixture
-    async def repository(self, dsn_of: DsnOf) -> AsyncIterator[Queries]:
+    async def repository(self, dsn_of: DsnOf, granted_dsn: str) -> AsyncIterator[Queries]:
+        async with asyncpg_connection(dsn_of("both")) as session:
+            role = await session.fetchval("SELECT current_user")
+        async with asyncpg_connection(granted_dsn) as own:
+            await own.execute(f'GRANT INSERT, UPDATE, DELETE ON pgqueuer_pauses TO "{role}"')
         async with AsyncExitStack() as stack:
             yield Queries(await self.connect(stack, dsn_of("both")))
 
@@ -184,7 +188,7 @@ async def test_a_reader_sees_every_report(owner, dsn_of, driver):
         assert len(await queries.throughput_timeseries(DAY)) == 1
         assert await queries.unaggregated_log_count() == 1
         assert (await queries.job_status([job_id]))[0].status == "queued"
-        assert len(await queries.schema_info()) == 4
+        assert len(await queries.schema_info()) == 5
         assert len(await queries.peek_schedule()) == 1
         assert (await queries.job_ends()).job_ids == []
         assert await queries.verify() == []
@@ -195,6 +199,7 @@ WRITES = {
     "pgqueuer_log": "entrypoint = 'forged'",
     "pgqueuer_statistics": "count = 1",
     "pgqueuer_schedules": "next_run = now()",
+    "pgqueuer_pauses": "reason = 'forged'",
 }
 CLAIM = "UPDATE pgqueuer SET status = 'picked', queue_manager_id = gen_random_uuid()"
 FORBIDDEN = {
@@ -212,6 +217,8 @@ FORBIDDEN = {
         "DELETE FROM pgqueuer_log",
         "SELECT * FROM pgqueuer_statistics",
         "SELECT * FROM pgqueuer_schedules",
+        "SELECT * FROM pgqueuer_pauses",
+        "DELETE FROM pgqueuer_pauses",
         "INSERT INTO pgqueuer_schedules (expression, entrypoint) VALUES ('* * * * *', 'x')",
     ],
     "worker": [
@@ -223,6 +230,8 @@ FORBIDDEN = {
         "UPDATE pgqueuer_log SET entrypoint = 'x'",
         "UPDATE pgqueuer_schedules SET expression = 'x'",
         "UPDATE pgqueuer_statistics SET entrypoint = 'x'",
+        "INSERT INTO pgqueuer_pauses (entrypoint) VALUES ('x')",
+        "DELETE FROM pgqueuer_pauses",
     ],
     "reader": [
         *(f"UPDATE {table} SET {change}" for table, change in WRITES.items()),

@@ -181,3 +181,33 @@ async def test_q_quits(queue_dsn):
     async with app.run_test() as pilot:
         await pilot.press("q")
     assert app.return_code == 0
+
+
+async def test_p_pauses_an_entrypoint_once_it_is_confirmed_and_resumes_it(queue_dsn):
+    async with opener(queue_dsn)() as queries:
+        await queries.enqueue("send_mail", None)
+
+        async def paused() -> list[str]:
+            return [pause.entrypoint for pause in await queries.paused_entrypoints()]
+
+        app = Dashboard(opener(queue_dsn), every=0.1)
+        async with app.run_test(size=(140, 40)) as pilot:
+            await pilot.press("2")
+            await shown(
+                pilot, lambda: [row[0] for row in cells(app, "entrypoints")] == ["send_mail"]
+            )
+            await pilot.press("p")
+            await shown(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+            await pilot.press("n")
+            assert await paused() == []
+            await pilot.press("p")
+            await shown(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+            await pilot.press("y")
+            await shown(pilot, lambda: cells(app, "entrypoints")[0][1] != "\N{EN DASH}")
+            assert await paused() == ["send_mail"]
+            await pilot.press("1")
+            await shown(pilot, lambda: ["all", "Paused", "send_mail"] in cells(app, "overview"))
+            await pilot.press("2")
+            await pilot.press("p")
+            await shown(pilot, lambda: cells(app, "entrypoints")[0][1] == "\N{EN DASH}")
+            assert await paused() == []

@@ -80,9 +80,43 @@ async def test_schedules_are_paused_resumed_and_run(
     assert (await visitor.post(f"/schedules/{schedule.id}/explode")).status_code == 422
 
 
+async def test_entrypoints_are_paused_and_resumed(
+    visitor: httpx.AsyncClient, queries: Queries
+) -> None:
+    name = 'a/b "c" <d>'
+    form = {"entrypoint": name, "reason": "the <mail> is down"}
+
+    assert is_done(await visitor.post("/entrypoints/pause", data=form))
+    (paused,) = await queries.paused_entrypoints()
+    assert (paused.entrypoint, paused.reason) == (name, "the <mail> is down")
+    page = (await visitor.get("/entrypoints?window=24h")).text
+    assert "the &lt;mail&gt; is down" in page
+    assert "Paused entrypoints" in (await visitor.get("/")).text
+    assert is_done(await visitor.post("/entrypoints/resume", data=form))
+    assert await queries.paused_entrypoints() == []
+    assert "Paused entrypoints" not in (await visitor.get("/")).text
+
+
+async def test_what_can_not_be_paused_is_refused(
+    visitor: httpx.AsyncClient, queries: Queries
+) -> None:
+    answer = await visitor.post("/entrypoints/pause", data={"entrypoint": ""})
+
+    assert answer.status_code == 409
+    assert "entrypoint must not be empty" in answer.text
+    assert (await visitor.post("/entrypoints/explode")).status_code == 422
+
+
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 @pytest.mark.parametrize(
-    "path", ["/jobs/1/cancel", "/jobs/requeue", "/failures/requeue", "/schedules/1/run"]
+    "path",
+    [
+        "/jobs/1/cancel",
+        "/jobs/requeue",
+        "/failures/requeue",
+        "/schedules/1/run",
+        "/entrypoints/pause",
+    ],
 )
 async def test_other_sites_can_not_write(visitor: httpx.AsyncClient, path: str, site: str) -> None:
     answer = await visitor.post(path, headers={"sec-fetch-site": site})

@@ -261,3 +261,18 @@ def test_a_retention_out_of_range_is_refused(given: object) -> None:
 def test_a_retention_that_is_no_length_of_time_says_how_to_write_one(given: object) -> None:
     with pytest.raises(ValidationError, match=r"days \(30d\)"):
         DBSettings.model_validate({"log_retention": given})
+
+
+def test_the_table_of_pauses_is_called_after_the_queue_table(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert DBSettings().pauses_table == "pgqueuer_pauses"
+    assert DBSettings(prefix="Acme_").pauses_table == "Acme_pgqueuer_pauses"
+    assert DBSettings(queue_table="tenant.Jobs").qualified.pauses_table == "tenant.Jobs_pauses"
+    assert DBSettings(pauses_table="held").pauses_table == "held"
+    monkeypatch.setenv("QUEUE_TABLE", "work")
+    assert DBSettings().pauses_table == "work_pauses"
+    monkeypatch.setenv("PGQUEUER_PAUSES_TABLE", "held")
+    assert DBSettings().pauses_table == "held"
+    with pytest.raises(ValidationError, match="name of its own"):
+        DBSettings(pauses_table="pgqueuer_log")

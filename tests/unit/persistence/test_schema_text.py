@@ -34,7 +34,7 @@ SCRIPTS: dict[str, Callable[[DBSettings], str]] = {
     "autovac": render_autovac,
     "autovac --rollback": lambda settings: render_autovac(settings, rollback=True),
 }
-EVERYTHING = 1 + 4 + 11 + 2 + 1
+EVERYTHING = 1 + 5 + 11 + 2 + 1
 
 
 @pytest.mark.parametrize("render", SCRIPTS.values(), ids=SCRIPTS.keys())
@@ -96,7 +96,7 @@ def test_durability_is_set_for_all_tables_whatever_the_settings_say(level: Durab
     text = render_durability(DBSettings(durability=Durability.volatile), level)
     unlogged = {Durability.volatile: 4, Durability.balanced: 2, Durability.durable: 0}[level]
     assert text.count("SET UNLOGGED") == unlogged
-    assert text.count("SET LOGGED") == 4 - unlogged
+    assert text.count("SET LOGGED") == 5 - unlogged
 
 
 def test_ids_are_widened_unless_the_settings_say_otherwise() -> None:

@@ -41,6 +41,11 @@ BUILT_IN: Mapping[str, LazyCommand] = MappingProxyType(
         "listen": LazyCommand("queue_cmd", "listen", "Print the events of the channel."),
         "failed": LazyCommand("queue_cmd", "failed", "List jobs that are held as failed."),
         "requeue": LazyCommand("queue_cmd", "requeue", "Put failed jobs back to the queue."),
+        "entrypoints": LazyCommand(
+            "entrypoints_cmd", "entrypoints", "Show entrypoints, and which are paused."
+        ),
+        "pause": LazyCommand("entrypoints_cmd", "pause", "Let nobody claim jobs of entrypoints."),
+        "resume": LazyCommand("entrypoints_cmd", "resume", "Go on with paused entrypoints."),
         "prune": LazyCommand("prune_cmd", "prune", "Delete old history."),
         "run": LazyCommand("run_cmd", "run", "Run a worker."),
         "dashboard": LazyCommand("report_cmd", "dashboard", "Show what happened lately."),

@@ -34,6 +34,7 @@ class ReadingTools:
             self.failed_jobs,
             self.queue_log,
             self.schedules,
+            self.paused_entrypoints,
             self.stale_jobs,
             self.active_workers,
             self.queue_age,
@@ -73,6 +74,10 @@ class ReadingTools:
     async def schedules(self) -> list[Row]:
         """Every schedule with its cron expression, its next and its last run."""
         return as_rows(await self._connection.database.insights.schedules())
+
+    async def paused_entrypoints(self) -> list[Row]:
+        """Entrypoints that are paused, since when and why: no worker claims their jobs."""
+        return as_rows(await self._connection.database.insights.paused())
 
     async def stale_jobs(self, threshold: str = "PT5M", limit: int = 50) -> list[Row]:
         """Running jobs whose worker was silent for the threshold, an ISO 8601 duration."""

@@ -23,7 +23,7 @@ has a row for each of these transitions.
 
 Where to look first:
 - Is anything stuck? queue_age (how long jobs wait), stale_jobs (their worker is silent),
-  active_workers.
+  active_workers, paused_entrypoints (nobody claims their jobs).
 - What fails? failed_jobs has tracebacks; queue_size shows what is held as failed.
 - How much is done? throughput_summary with a period such as "PT1H", queue_stats by second.
 - One job? queue_table_info has its payload and headers, queue_log its transitions.

@@ -24,6 +24,8 @@ class WritingTools:
         return (
             self.requeue_jobs,
             self.cancel_jobs,
+            self.pause_entrypoint,
+            self.resume_entrypoint,
             self.pause_schedule,
             self.resume_schedule,
             self.run_schedule_now,
@@ -38,6 +40,17 @@ class WritingTools:
         """Delete jobs from the queue and ask the handlers that run them to stop."""
         done = await self._queries.cancel_jobs([JobId(each) for each in ids])
         return f"{done} of {len(ids)} jobs were canceled."
+
+    async def pause_entrypoint(self, entrypoint: str, reason: str | None = None) -> str:
+        """Let no worker claim jobs of this entrypoint until it is resumed; say why, for people."""
+        done = await self._queries.pause_entrypoints(entrypoint, reason=reason)
+        was = "is" if done else "was already"
+        return f"The entrypoint {entrypoint!r} {was} paused. Jobs that run go on to their end."
+
+    async def resume_entrypoint(self, entrypoint: str) -> str:
+        """Hand out jobs of this entrypoint again."""
+        done = await self._queries.resume_entrypoints(entrypoint)
+        return f"The entrypoint {entrypoint!r} {'goes on' if done else 'was not paused'}."
 
     async def pause_schedule(self, entrypoint: str) -> str:
         """Start no run of the schedules of this entrypoint until they are resumed."""

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 _STATEMENTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "producer": ("producer_jobs", "producer_history", "producer_function"),
-        "worker": ("worker_jobs", "worker_history", "worker_statistics", "worker_schedules", "worker_pauses"),
+        "worker": (
+            "worker_jobs",
+            "worker_history",
+            "worker_statistics",
+            "worker_schedules",
+            "worker_pauses",
+        ),
         "reader": ("reader_tables",),
     }
 )

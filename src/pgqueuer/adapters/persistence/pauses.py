@@ -15,7 +15,7 @@ class PauseQueries(StatementRunner):
     async def pause_entrypoints(
         self, entrypoints: str | Iterable[str], *, reason: str | None = None
     ) -> int:
-        """Let no worker claim jobs of these until they are resumed; return how many were not paused.
+        """Let no worker claim jobs of these until resumed; return how many were not paused.
 
         Jobs that run go on to their end; those that wait keep their place, and count in
         `queue_size`. An entrypoint that no job has had yet may be paused. What is paused already

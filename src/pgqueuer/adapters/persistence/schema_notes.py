@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pgqueuer.domain.settings import DBSettings
 
 PRIMARY_KEYS: Final = MappingProxyType(
-    {field: "PRIMARY KEY (id)" for field in NUMBERED_TABLES}
+    dict.fromkeys(NUMBERED_TABLES, "PRIMARY KEY (id)")
     | {"pauses_table": "PRIMARY KEY (entrypoint)"}
 )
 

@@ -97,7 +97,7 @@ class _Planner:
             if table.table not in self.live.tables:
                 indexes = [item for item in objects_of_kind("index") if item.table == table.table]
                 created = [self.text.create(item) for item in (table, *indexes)]
-                if table.table == "pauses_table" and "queue_table" in self.live.tables:
+                if table.table == "pauses_table":
                     created.append(self.text.migration(PAUSES_READABLE))
                 yield tuple(created)
 

@@ -54,6 +54,7 @@ class Dashboard(App[None]):
         ("slash", "filter", "Filter"),
         ("r", "requeue", "Requeue"),
         ("c", "cancel", "Cancel"),
+        ("p", "pause", "Pause/resume"),
         ("q", "quit", "Quit"),
     ]
 
@@ -145,9 +146,12 @@ class Dashboard(App[None]):
             return ""
         return table.ordered_rows[table.cursor_row].key.value or ""
 
-    def _chosen_job(self) -> JobId | None:
+    def _chosen_row(self) -> Row | None:
         view = self._view()
-        row = self._rows.get(view.name, {}).get(self._chosen_key(self._table(view)))
+        return self._rows.get(view.name, {}).get(self._chosen_key(self._table(view)))
+
+    def _chosen_job(self) -> JobId | None:
+        row = self._chosen_row()
         return None if row is None else row.job_id
 
     def action_view(self, name: str) -> None:
@@ -212,6 +216,28 @@ class Dashboard(App[None]):
             f"Job {job_id} is not held; only held jobs can be requeued.",
         )
 
+    @work
+    async def action_pause(self) -> None:
+        """Resume the chosen entrypoint if it is paused, else pause it, once that is confirmed."""
+        row = self._chosen_row()
+        if row is None or row.paused is None:
+            return
+        name = row.key
+        if row.paused:
+            await self._change(
+                lambda queries: queries.resume_entrypoints(name),
+                f"{name} is resumed.",
+                f"{name} is not paused any more.",
+            )
+        elif await self.push_screen_wait(
+            ConfirmScreen(f"Pause {printable(name)}? Its jobs wait until it is resumed.")
+        ):
+            await self._change(
+                lambda queries: queries.pause_entrypoints(name),
+                f"{name} is paused; its jobs that run go on to their end.",
+                f"{name} was paused already.",
+            )
+
     async def _cancel(self, job_id: JobId) -> None:
         question = f"Cancel job {job_id}? It is deleted, and its handler asked to stop."
         if await self.push_screen_wait(ConfirmScreen(question)):
@@ -229,7 +255,7 @@ class Dashboard(App[None]):
         except Exception as error:
             self.notify(printable(explain(error)), severity="error", markup=False)
         else:
-            self.notify(done if changed else too_late, markup=False)
+            self.notify(printable(done if changed else too_late), markup=False)
         self._wake.set()
 
 

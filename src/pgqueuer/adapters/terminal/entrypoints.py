@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pgqueuer.adapters.terminal.rows import Row, View, fits, sparkline
-from pgqueuer.adapters.wording import count, percent, span
+from pgqueuer.adapters.terminal.rows import CAUTION, Row, View, fits, sparkline
+from pgqueuer.adapters.wording import ago, count, percent, span
 from pgqueuer.core.insights import InsightsService
 
 
@@ -12,8 +12,11 @@ async def gather(insights: InsightsService, entrypoint: str | None) -> list[Row]
     return [
         Row(
             key=line.entrypoint,
+            paused=line.paused is not None,
+            style=CAUTION if line.paused else "",
             cells=(
                 line.entrypoint,
+                ago(line.paused.since) if line.paused else None,
                 count(line.queued),
                 count(line.picked),
                 span(line.oldest_age_seconds),
@@ -34,6 +37,7 @@ VIEW = View(
     title="Entrypoints",
     columns=(
         "Entrypoint",
+        "Paused",
         "Queued",
         "Running",
         "Oldest",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from pgqueuer.adapters.terminal.rows import BAD, Row, View, fits
+from pgqueuer.adapters.terminal.rows import BAD, CAUTION, Row, View, fits
 from pgqueuer.adapters.wording import count, span
 from pgqueuer.core.insights import InsightsService
 from pgqueuer.domain.types import JOB_STATUS
@@ -37,6 +37,9 @@ async def gather(insights: InsightsService, entrypoint: str | None) -> list[Row]
         )
         for name, value in numbers.items()
     ]
+    paused = ", ".join(pause.entrypoint for pause in await insights.paused())
+    if paused:
+        rows.append(Row(key="Paused", cells=(ALL, "Paused entrypoints", paused), style=CAUTION))
     flows: Counter[JOB_STATUS] = Counter()
     for flow in await insights.throughput():
         if fits(flow.entrypoint, entrypoint):

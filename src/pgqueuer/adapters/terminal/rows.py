@@ -19,13 +19,14 @@ BARS: Final = "▁▂▃▄▅▆▇█"
 class Row:
     """One line; `key` tells it from the others of its view, `job_id` is what Enter opens.
 
-    `style` is one of Rich, such as `BAD`.
+    `style` is one of Rich, such as `BAD`. `paused` is None where the line is not that of an entrypoint.
     """
 
     key: str
     cells: tuple[object, ...]
     job_id: JobId | None = None
     style: str = ""
+    paused: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -287,6 +287,7 @@ class InsightTests(RepositoryKit):
                 settings.queue_table_log,
                 settings.statistics_table,
                 settings.schedules_table,
+                settings.pauses_table,
             ]
         )
         assert {table.persistence for table in tables} <= {"LOGGED", "UNLOGGED"}

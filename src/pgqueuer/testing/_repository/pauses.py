@@ -59,7 +59,9 @@ class PauseTests(RepositoryKit):
     async def test_limits_hold_before_and_after(self, repository: Store) -> None:
         await enqueue(repository, None, None, None)
         running = await claim(repository, worker(), limit=2)
-        await settle(repository, running[0].queue_manager_id or worker(), "successful", running[0].id)
+        await settle(
+            repository, running[0].queue_manager_id or worker(), "successful", running[0].id
+        )
         await pauses_of(repository).pause_entrypoints(WORK)
 
         assert await claim(repository, worker(), limit=2) == []
@@ -121,7 +123,9 @@ class PauseTests(RepositoryKit):
     async def test_what_is_paused_is_listed_by_name(self, repository: Store) -> None:
         store = pauses_of(repository)
         assert await store.paused_entrypoints() == []
-        assert await store.pause_entrypoints([WORK, "never_seen", WORK], reason=" mail is down ") == 2
+        assert (
+            await store.pause_entrypoints([WORK, "never_seen", WORK], reason=" mail is down ") == 2
+        )
 
         unknown, work = await store.paused_entrypoints()
 

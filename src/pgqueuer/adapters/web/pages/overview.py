@@ -28,6 +28,7 @@ async def gather(
         "title": "Overview",
         "window": window,
         "overview": await reports.overview(window),
+        "paused": await reports.insights.paused(),
         "throughput": _throughput(await reports.throughput(window), times, window),
         "latency": _latency(await reports.latency(window), times, window),
     }
