@@ -19,7 +19,8 @@ BARS: Final = "▁▂▃▄▅▆▇█"
 class Row:
     """One line; `key` tells it from the others of its view, `job_id` is what Enter opens.
 
-    `style` is one of Rich, such as `BAD`. `paused` is None where the line is not that of an entrypoint.
+    `style` is one of Rich, such as `BAD`. `paused` is None where the line is not that of an
+    entrypoint.
     """
 
     key: str
