@@ -82,6 +82,7 @@ def test_prefix_and_schema_reach_every_object(dsn):
     assert {name for (name,) in tables} == {
         "Cli_pgqueuer",
         "Cli_pgqueuer_log",
+        "Cli_pgqueuer_pauses",
         "Cli_pgqueuer_statistics",
         "Cli_pgqueuer_schedules",
     }

@@ -76,6 +76,7 @@ async def test_the_environment_counts_until_the_manager_is_built(driver, monkeyp
     assert {row["tablename"] for row in tables} == {
         "Acme_pgqueuer",
         "Acme_pgqueuer_log",
+        "Acme_pgqueuer_pauses",
         "Acme_pgqueuer_schedules",
         "Acme_pgqueuer_statistics",
     }

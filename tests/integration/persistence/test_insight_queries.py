@@ -264,7 +264,7 @@ async def test_schema_info_describes_the_tables_that_exist(
 
     tables = {table.table_name: table for table in await queries.schema_info()}
 
-    assert list(tables) == ["pgqueuer", "pgqueuer_log", "pgqueuer_statistics"]
+    assert list(tables) == ["pgqueuer", "pgqueuer_log", "pgqueuer_pauses", "pgqueuer_statistics"]
     assert tables["pgqueuer"].estimated_rows == 20
     assert tables["pgqueuer_statistics"].estimated_rows == 0
     assert tables["pgqueuer_log"].persistence == "UNLOGGED"
@@ -306,6 +306,7 @@ async def test_every_report_honours_schema_and_prefix(dsn: str, driver: str) -> 
         assert sorted(names) == [
             "Acme_pgqueuer",
             "Acme_pgqueuer_log",
+            "Acme_pgqueuer_pauses",
             "Acme_pgqueuer_schedules",
             "Acme_pgqueuer_statistics",
         ]
