@@ -116,7 +116,8 @@ def test_without_create_schema_a_missing_schema_is_a_failure(dsn):
     ],
 )
 def test_durability_holds_for_all_tables(dsn, queue_dsn, level, kinds):
-    expected = {f"pgqueuer{suffix}": kind for suffix, kind in kinds.items()}
+    always = {"_pauses": "p"}
+    expected = {f"pgqueuer{suffix}": kind for suffix, kind in (kinds | always).items()}
     installed = pgq("install", "-d", level, dsn=dsn)
     assert installed.stderr == f"Installed PgQueuer schema (durability={level}).\n"
     assert persistence(dsn) == expected

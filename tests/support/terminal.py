@@ -36,6 +36,7 @@ async def shown(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not condition():
             await pilot.pause(0.02)
+        await pilot.pause()  # a screen that has just come does not know its keys yet
 
 
 def table(app: Dashboard, view: str) -> DataTable[Text]:

@@ -291,7 +291,8 @@ async def test_statistics_count_once_whoever_folds_and_prunes(
         db, "SELECT status::text, sum(count)::bigint AS n FROM pgqueuer_statistics GROUP BY 1"
     )
     assert counted == logged
-    assert counted["picked"] == ran.total() >= len(ids)
+    # A job that comes back before its last outcome is known here is put back, and does not run.
+    assert counted["picked"] >= ran.total() >= len(ids)
     # The whole log goes; the counts stay.
     await Queries(AsyncpgDriver(db)).prune_log(timedelta(0))
     assert await db.fetchval("SELECT count(*) FROM pgqueuer_log") == 10

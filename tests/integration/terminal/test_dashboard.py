@@ -206,7 +206,8 @@ async def test_p_pauses_an_entrypoint_once_it_is_confirmed_and_resumes_it(queue_
             await shown(pilot, lambda: cells(app, "entrypoints")[0][1] != "\N{EN DASH}")
             assert await paused() == ["send_mail"]
             await pilot.press("1")
-            await shown(pilot, lambda: ["all", "Paused", "send_mail"] in cells(app, "overview"))
+            line = ["all", "Paused entrypoints", "send_mail"]
+            await shown(pilot, lambda: line in cells(app, "overview"))
             await pilot.press("2")
             await pilot.press("p")
             await shown(pilot, lambda: cells(app, "entrypoints")[0][1] == "\N{EN DASH}")

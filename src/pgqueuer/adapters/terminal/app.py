@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from rich.text import Text
 from textual import on, work
 from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.css.query import NoMatches
+from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Input, Static, TabbedContent, TabPane
 
 from pgqueuer.adapters.cli.failures import explain
@@ -116,15 +117,20 @@ class Dashboard(App[None]):
             self._tell(f"{explain(error)} The view goes on trying.")
             return None
 
+    def _main(self) -> Screen[Any]:
+        if not self.screen_stack:
+            raise NoMatches("The app has ended.")
+        return self.screen_stack[0]
+
     def _tell(self, line: str) -> None:
-        self.screen_stack[0].query_one("#status", Static).update(printable(line))
+        self._main().query_one("#status", Static).update(printable(line))
 
     def _view(self) -> View:
-        active = self.screen_stack[0].query_one("#tabs", TabbedContent).active
+        active = self._main().query_one("#tabs", TabbedContent).active
         return next((view for view in VIEWS if view.name == active), VIEWS[0])
 
     def _table(self, view: View) -> DataTable[Text]:
-        return self.screen_stack[0].query_one(f"#{view.name}-table", DataTable)
+        return self._main().query_one(f"#{view.name}-table", DataTable)
 
     def _show(self, view: View, rows: list[Row]) -> None:
         """Put the rows into the table; the cursor stays at its row if that is still there."""

@@ -6,5 +6,5 @@ ALTER TABLE :"table" SET (
     autovacuum_analyze_threshold = 500,
     autovacuum_vacuum_cost_limit = 10000,
     autovacuum_vacuum_cost_delay = 0,
-    fillfactor = 70
+    fillfactor = 50
 );
