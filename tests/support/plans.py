@@ -19,7 +19,7 @@ class Plan:
     seq_scans: frozenset[str]
     """The tables that were read as a whole."""
     rows_read: float
-    """Rows that the scans of tables found or threw away."""
+    """Rows that the scans of the queue's own tables found or threw away."""
     most_sorted: float
     """Rows that went into the largest sort."""
     pages: int
@@ -56,7 +56,7 @@ def _plan(told: dict[str, Any]) -> Plan:
         seq_scans=frozenset(
             node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"
         ),
-        rows_read=sum(_rows_read(node) for node in nodes if "Relation Name" in node),
+        rows_read=sum(_rows_read(node) for node in nodes if _is_ours(node)),
         most_sorted=max(
             (_rows_out(node) for node in nodes if "Sort" in node["Node Type"]), default=0
         ),
@@ -73,6 +73,11 @@ def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _rows_out(node: dict[str, Any]) -> float:
     return float(node["Actual Rows"] * node["Actual Loops"])
+
+
+def _is_ours(node: dict[str, Any]) -> bool:
+    """Not so those of the catalog, which grow with what else is on the server."""
+    return str(node.get("Relation Name", "")).startswith("pgqueuer")
 
 
 def _rows_read(node: dict[str, Any]) -> float:
