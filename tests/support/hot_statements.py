@@ -120,9 +120,10 @@ def calls(deep: Deep) -> Iterator[Call]:
 def claims(deep: Deep) -> Iterator[Call]:
     """Who has a limit counts the jobs that are picked; the first look reads what is deferred."""
     seats = NEAR + deep.picked
-    yield Call(statement="claim", args=(10, ["mine"], ME))
+    yield Call(statement="claim_one_entrypoint", args=(10, "mine", ME))
     yield Call(statement="claim", args=(10, ["mine", "other", "limited"], ME))
-    yield Call(statement="claim", args=(10, ["mixed"], ME), reads=NEAR + deep.deferred)
+    args = (10, "mixed", ME)
+    yield Call(statement="claim_one_entrypoint", args=args, reads=NEAR + deep.deferred)
     for limit in (1, 10, MANY_SEATS):
         args = (10, ["limited", "mine"], ME, [limit, 0])
         yield Call(statement="claim_limited", args=args, reads=seats)

@@ -40,7 +40,7 @@ async def claim(queries: Queries) -> int:
 
 async def entries_read(queries: Queries) -> object:
     """How many entries of the index of the backlog a claim reads now, if it finds jobs."""
-    rows = await queries.driver.fetch(queries.statements["claim"], 2, ["a"], ME)
+    rows = await queries.driver.fetch(queries.statements["claim_one_entrypoint"], 2, "a", ME)
     return rows[0]["scanned"] if rows else None
 
 

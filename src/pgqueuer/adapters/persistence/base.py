@@ -20,6 +20,7 @@ SHORT: Final = frozenset(
         "claim",
         "claim_after",
         "claim_limited",
+        "claim_one_entrypoint",
         "claim_suspect",
         "completion_state",
         "database_time",

@@ -102,6 +102,8 @@ class JobQueries(StatementRunner, WorkerCalls):
             await self._replan_if_outgrown()
             if any(limits):
                 rows = await self._seated("claim_limited", wanted, names, request.owner, limits)
+            elif len(names) == 1:
+                rows = await self._fetch("claim_one_entrypoint", wanted, *names, request.owner)
             else:
                 rows = await self._fetch("claim", wanted, names, request.owner)
             jobs = await self._readable(rows, request.owner)
