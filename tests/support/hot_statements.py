@@ -13,6 +13,8 @@ ME = UUID(int=1)
 ANOTHER = UUID(int=2)
 NEAR = 200
 """Rows that a statement about ten jobs may read."""
+SURVEYED = 5_000 + 50_001 + 5_001
+"""Rows of an entrypoint that a survey of its front may read."""
 MANY_SEATS = 1_000_000
 FRONT = (-(2**31), 0)
 
@@ -124,6 +126,8 @@ def claims(deep: Deep) -> Iterator[Call]:
     yield Call(statement="claim", args=(10, ["mine", "other", "limited"], ME))
     args = (10, "mixed", ME)
     yield Call(statement="claim_one_entrypoint", args=args, reads=NEAR + deep.deferred)
+    for names in (["mine"], ["mixed"], ["late", "other"]):
+        yield Call(statement="survey_fronts", args=(names,), reads=len(names) * SURVEYED)
     for limit in (1, 10, MANY_SEATS):
         args = (10, ["limited", "mine"], ME, [limit, 0])
         yield Call(statement="claim_limited", args=args, reads=seats)

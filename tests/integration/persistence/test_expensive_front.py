@@ -86,6 +86,35 @@ async def test_what_stands_in_an_expensive_front_is_claimed_at_the_next_look(
     assert found == [deferred[3]]
 
 
+async def test_a_survey_finds_what_is_due_behind_many_jobs_that_are_not(queries: Queries) -> None:
+    names = ["a", "b", "c", "d"]
+    for name in ("a", "b", "d"):
+        count = DEFERRED
+        await queries.enqueue([name] * count, [None] * count, [0] * count, [LATER] * count)
+    jobs = await enqueue(queries, 0, 0, -2, entrypoint="a")
+    await enqueue(queries, 0, 0, entrypoint="c")
+    await enqueue(queries, 9, 9, entrypoint="d")
+
+    rows = await queries.driver.fetch(queries.statements["survey_fronts"], names)
+
+    found = {row["entrypoint"]: (row["priority"], row["before"]) for row in rows}
+    assert found == {"a": (0, jobs[0] - 1), "b": (None, None)}
+
+
+async def test_a_survey_leaves_out_where_more_is_due_than_it_may_read(
+    queries: Queries, db: asyncpg.Connection
+) -> None:
+    fill = "INSERT INTO pgqueuer (priority, entrypoint, status, execute_after) SELECT 0, 'a', 'queued'"
+    await db.execute(f"{fill}, now() + interval '1 day' FROM generate_series(1, {DEFERRED})")
+    await db.execute(f"{fill}, now() FROM generate_series(1, 50000)")
+    survey = queries.statements["survey_fronts"]
+    assert len(await queries.driver.fetch(survey, ["a"])) == 1
+
+    await enqueue(queries, 0)
+
+    assert await queries.driver.fetch(survey, ["a"]) == []
+
+
 @pytest.mark.parametrize("limit", [0, 100])
 async def test_a_pause_and_a_resume_hold_behind_an_expensive_front(
     queries: Queries, limit: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 from pgqueuer.adapters.persistence.frontier import (
+    APART,
     CHEAP,
     FRONT,
     LONGEST,
@@ -118,6 +119,51 @@ def test_a_front_that_has_become_cheap_is_looked_at_again() -> None:
     frontier.looked(MANY, [job(7)], 10)
     frontier.looked(10, [job(8)], 10)
     assert frontier.start(["a"]) is None
+
+
+def test_a_survey_comes_first_and_then_only_while_the_front_is_expensive() -> None:
+    frontier = Frontier()
+    assert frontier.start(["a"]) is None
+    assert frontier.doubtful
+
+    assert not frontier.surveyed({})
+    frontier.looked(CHEAP, [job(1)], 10)
+
+    assert frontier.start(["a"]) is None
+    assert not frontier.doubtful
+
+
+def test_claims_start_where_a_survey_says_until_it_is_time_for_the_next() -> None:
+    clock = Clock()
+    frontier = Frontier(clock)
+    frontier.start(["a", "b", "c"])
+    clock.now += 0.0625
+    assert frontier.surveyed({"a": (3, 70), "b": None})
+    assert frontier.known(["a", "b", "c"]) == [(3, 70), FRONT, FRONT]
+    frontier.advance([job(80, priority=3)])
+    assert frontier.start(["a"]) == [(3, 80)]
+    assert not frontier.doubtful
+
+    clock.now += 0.0625 * APART
+    assert frontier.start(["a"]) is None
+    assert frontier.doubtful
+    assert frontier.surveyed({"a": (3, 10)})
+    assert frontier.known(["a"]) == [(3, 10)]
+
+
+def test_a_survey_that_finds_nothing_leaves_the_look_to_a_claim() -> None:
+    clock = Clock()
+    frontier = Frontier(clock)
+    frontier.looked(MANY, [job(7)], 10)
+    clock.now += LONGEST
+    assert frontier.start(["a"]) is None
+    assert frontier.doubtful
+    assert not frontier.surveyed({})
+
+    frontier.looked(MANY, [job(9)], 10)
+
+    assert frontier.start(["a"]) == [(0, 9)]
+    assert not frontier.doubtful
 
 
 def test_workers_of_long_ago_are_forgotten() -> None:

@@ -43,6 +43,7 @@ SHORT: Final = frozenset(
         "schedule_start",
         "settle",
         "settle_done",
+        "survey_fronts",
         "update_heartbeat",
         "whereabouts",
     }

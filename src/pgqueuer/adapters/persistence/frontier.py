@@ -5,6 +5,9 @@ rows of finished jobs stay before them for as long as an old snapshot may want t
 that starts at the front reads all of that each time. So a worker remembers how far it has claimed,
 and while the front is expensive it starts from there, but for a look at the front now and then: for
 jobs that became due, came back, or were committed late. Higher priorities are always seen.
+
+Where the front may be expensive, a look is a survey first. That tells where what is due begins if
+many jobs are not due and not too many are; where it tells nothing, the look is a claim.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,8 +25,11 @@ from pgqueuer.domain.types import QueueManagerId
 CHEAP: Final = 5_000
 """Index entries that a claim may read beside those of its jobs; a millisecond or two."""
 
-SECONDS_PER_ENTRY: Final = 2e-5
-"""A look at the front is made after twenty times what it takes, at about a microsecond an entry."""
+APART: Final = 40
+"""A look at the front is made after so many times what it takes."""
+
+SECONDS_PER_ENTRY: Final = 1e-6
+"""About what a claim takes to read one."""
 
 SLOW: Final = 0.02
 """Seconds after which a claim that found nothing may have read a backlog that is not due."""
@@ -51,17 +57,39 @@ class Frontier:
     front_at: float = 0.0
     began: float = math.inf
     idle: bool = False
+    unseen: bool = True
+    doubtful: bool = False
+    """Whether a survey should come before the claim that `start` was asked for."""
 
     def start(self, entrypoints: Sequence[str]) -> list[Place] | None:
         """Where to start in each entrypoint; None for the front."""
-        now = self.clock()
-        if self.pause and now < self.front_at:
-            return [self.places.get(name, FRONT) for name in entrypoints]
+        self.began = self.clock()
+        if self.pause and self.began < self.front_at:
+            self.doubtful = False
+            return self.known(entrypoints)
+        self.doubtful = self.unseen or self.idle or self.pause > 0
         if self.idle:
             # Such a claim sees every job, too, but asks first whether anything is due.
             return [FRONT] * len(entrypoints)
-        self.began = now
         return None
+
+    def surveyed(self, found: Mapping[str, Place | None]) -> bool:
+        """Learn where what is due begins where the front is expensive, None for nothing due.
+
+        Tells whether that is worth a claim that starts there.
+        """
+        self.unseen = False
+        ended = self.clock()
+        if found:
+            self.places = {name: place or FRONT for name, place in found.items()}
+            self.pause = min((ended - self.began) * APART, LONGEST)
+            self.front_at = ended + self.pause
+        self.began = ended
+        return bool(found)
+
+    def known(self, entrypoints: Sequence[str]) -> list[Place]:
+        """How far each entrypoint is known."""
+        return [self.places.get(name, FRONT) for name in entrypoints]
 
     def looked(self, scanned: int | None, jobs: Sequence[Job], wanted: int) -> None:
         """Learn from a claim that began at the front and read `scanned` entries for `jobs`.
@@ -70,7 +98,7 @@ class Frontier:
         """
         if scanned is not None:
             beside = scanned - 4 * len(jobs)
-            self.pause = min(beside * SECONDS_PER_ENTRY, LONGEST) if beside > CHEAP else 0.0
+            self.pause = min(beside * SECONDS_PER_ENTRY * APART, LONGEST) if beside > CHEAP else 0.0
         elif self.clock() - self.began > SLOW:
             self.idle = True
         if not self.pause or len(jobs) == wanted:

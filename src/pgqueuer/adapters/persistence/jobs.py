@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import cached_property
 
 from pgqueuer.adapters.persistence.base import StatementRunner
-from pgqueuer.adapters.persistence.frontier import Frontiers
+from pgqueuer.adapters.persistence.frontier import Frontiers, Place
 from pgqueuer.adapters.persistence.query_helpers import cell
 from pgqueuer.adapters.persistence.replan import PlanWatch
 from pgqueuer.adapters.persistence.rows import (
@@ -98,6 +98,8 @@ class JobQueries(StatementRunner, WorkerCalls):
             return await self._readable(rows, request.owner)
         frontier = self._frontiers.of(request.owner)
         start = frontier.start(names)
+        if frontier.doubtful and frontier.surveyed(await self._survey_fronts(names)):
+            start = frontier.known(names)
         if start is None:
             await self._replan_if_outgrown()
             if any(limits):
@@ -115,6 +117,15 @@ class JobQueries(StatementRunner, WorkerCalls):
         jobs = await self._readable(rows, request.owner)
         frontier.advance(jobs)
         return jobs
+
+    async def _survey_fronts(self, names: list[QueueEntrypoint]) -> dict[str, Place | None]:
+        rows = await self._fetch("survey_fronts", names)
+        return {
+            str(row["entrypoint"]): (_count(row["priority"]), _count(row["before"]))
+            if row["before"] is not None
+            else None
+            for row in rows
+        }
 
     @cached_property
     def _frontiers(self) -> Frontiers:
