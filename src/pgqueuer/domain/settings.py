@@ -216,6 +216,7 @@ class DBSettings(_EnvironmentModel):
         default=30.0, ge=0, validation_alias="PGQUEUER_STATEMENT_TIMEOUT"
     )
     log_claims: bool = Field(default=True, validation_alias="PGQUEUER_LOG_CLAIMS")
+    log_enqueues: bool = Field(default=True, validation_alias="PGQUEUER_LOG_ENQUEUES")
     log_retention: RetentionPeriod = Field(
         default=30 * DAY, validation_alias="PGQUEUER_LOG_RETENTION"
     )

@@ -41,7 +41,7 @@ def sql_names(settings: DBSettings) -> dict[str, str]:
     `queue_table` and the like are qualified; `queue_table_name` and the like are bare, for index
     names (see `render`); `queue_table_regclass` and the like are quoted already, for literals
     that PostgreSQL parses as a name, as in ``:'queue_table_regclass'::regclass``. `earliest` and
-    `latest` are times, `log_claims` is true or false.
+    `latest` are times, `log_claims` and `log_enqueues` are true or false.
     """
     qualified = {
         name: getattr(settings.qualified, name) for name in settings.qualified.__dataclass_fields__
@@ -53,6 +53,7 @@ def sql_names(settings: DBSettings) -> dict[str, str]:
     extra = {"channel": settings.channel, "trigger": settings.trigger}
     extra |= {"earliest": EARLIEST, "latest": LATEST}
     extra["log_claims"] = str(settings.log_claims).lower()
+    extra["log_enqueues"] = str(settings.log_enqueues).lower()
     extra |= {f"{name}_regclass": quote_identifier(value) for name, value in qualified.items()}
     extra["backlog_index_regclass"] = quote_identifier(qualified["queue_table"] + "_ep_prio_id_idx")
     if settings.db_schema is not None:

@@ -18,7 +18,9 @@ WITH inserted AS (
 
 logged AS (
     INSERT INTO :"queue_table_log" (job_id, status, entrypoint, priority)
-    SELECT inserted.id, 'queued', inserted.entrypoint, inserted.priority FROM inserted
+    SELECT inserted.id, 'queued', inserted.entrypoint, inserted.priority
+    FROM inserted
+    WHERE :'log_enqueues'::boolean
 )
 
 SELECT array_agg(inserted.id) AS ids FROM inserted;

@@ -15,7 +15,9 @@ WITH inserted AS (
 
 logged AS (
     INSERT INTO :"queue_table_log" (job_id, status, entrypoint, priority)
-    SELECT inserted.id, 'queued', $2::text, $1::int FROM inserted
+    SELECT inserted.id, 'queued', $2::text, $1::int
+    FROM inserted
+    WHERE :'log_enqueues'::boolean
 )
 
 SELECT inserted.id FROM inserted;

@@ -29,7 +29,9 @@ inserted AS (
 
 logged AS (
     INSERT INTO :"queue_table_log" (job_id, status, entrypoint, priority)
-    SELECT inserted.id, inserted.status, inserted.entrypoint, inserted.priority FROM inserted
+    SELECT inserted.id, inserted.status, inserted.entrypoint, inserted.priority
+    FROM inserted
+    WHERE :'log_enqueues'::boolean
 )
 
 SELECT inserted.id, given.place

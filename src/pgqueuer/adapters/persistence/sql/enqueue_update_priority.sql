@@ -32,6 +32,7 @@ logged AS (
     SELECT upserted.id, upserted.status, upserted.entrypoint, upserted.priority
     FROM upserted
     INNER JOIN given ON given.new_id = upserted.id
+    WHERE :'log_enqueues'::boolean
 )
 
 SELECT upserted.id, given.place
