@@ -93,18 +93,33 @@ async def test_a_survey_finds_what_is_due_behind_many_jobs_that_are_not(queries:
         await queries.enqueue([name] * count, [None] * count, [0] * count, [LATER] * count)
     jobs = await enqueue(queries, 0, 0, -2, entrypoint="a")
     await enqueue(queries, 0, 0, entrypoint="c")
-    await enqueue(queries, 9, 9, entrypoint="d")
+    *_, last = await enqueue(queries, 9, 9, entrypoint="d")
 
     rows = await queries.driver.fetch(queries.statements["survey_fronts"], names)
 
-    found = {row["entrypoint"]: (row["priority"], row["before"]) for row in rows}
-    assert found == {"a": (0, jobs[0] - 1), "b": (None, None)}
+    found = {row["entrypoint"]: (row["priority"], row["id"]) for row in rows}
+    assert found == {"a": (0, jobs[0] - 1), "b": (0, last)}
+
+
+async def test_jobs_that_come_while_only_others_wait_to_be_due_are_claimed(
+    queries: Queries,
+) -> None:
+    count = DEFERRED
+    priorities = [n % 3 for n in range(count)]
+    await queries.enqueue(["a"] * count, [None] * count, priorities, [LATER] * count)
+    assert await claim(queries) == []
+
+    for priority in range(3, -2, -1):
+        jobs = await enqueue(queries, priority)
+        assert await claim(queries) == jobs
 
 
 async def test_a_survey_leaves_out_where_more_is_due_than_it_may_read(
     queries: Queries, db: asyncpg.Connection
 ) -> None:
-    fill = "INSERT INTO pgqueuer (priority, entrypoint, status, execute_after) SELECT 0, 'a', 'queued'"
+    fill = (
+        "INSERT INTO pgqueuer (priority, entrypoint, status, execute_after) SELECT 0, 'a', 'queued'"
+    )
     await db.execute(f"{fill}, now() + interval '1 day' FROM generate_series(1, {DEFERRED})")
     await db.execute(f"{fill}, now() FROM generate_series(1, 50000)")
     survey = queries.statements["survey_fronts"]

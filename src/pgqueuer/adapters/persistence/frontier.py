@@ -6,8 +6,8 @@ that starts at the front reads all of that each time. So a worker remembers how 
 and while the front is expensive it starts from there, but for a look at the front now and then: for
 jobs that became due, came back, or were committed late. Higher priorities are always seen.
 
-Where the front may be expensive, a look is a survey first. That tells where what is due begins if
-many jobs are not due and not too many are; where it tells nothing, the look is a claim.
+Where the front may be expensive, a look is a survey first. That tells where to start if many jobs are
+not due and not too many are; where it tells nothing, the look is a claim.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ class Frontier:
     began: float = math.inf
     idle: bool = False
     unseen: bool = True
+    surveyed_only: bool = False
     doubtful: bool = False
     """Whether a survey should come before the claim that `start` was asked for."""
 
@@ -73,18 +74,15 @@ class Frontier:
             return [FRONT] * len(entrypoints)
         return None
 
-    def surveyed(self, found: Mapping[str, Place | None]) -> bool:
-        """Learn where what is due begins where the front is expensive, None for nothing due.
-
-        Tells whether that is worth a claim that starts there.
-        """
+    def surveyed(self, found: Mapping[str, Place]) -> bool:
+        """Learn where to start in the entrypoints whose front is expensive, if there are any."""
         self.unseen = False
-        ended = self.clock()
+        self.surveyed_only = bool(found)
         if found:
-            self.places = {name: place or FRONT for name, place in found.items()}
-            self.pause = min((ended - self.began) * APART, LONGEST)
-            self.front_at = ended + self.pause
-        self.began = ended
+            self.places = dict(found)
+            self._look_again(self.clock() - self.began)
+        else:
+            self.began = self.clock()
         return bool(found)
 
     def known(self, entrypoints: Sequence[str]) -> list[Place]:
@@ -110,12 +108,21 @@ class Frontier:
 
     def advance(self, jobs: Sequence[Job]) -> None:
         """Remember how far `jobs` reach; never go back."""
+        if self.surveyed_only:
+            # This claim still looked at the front of the entrypoints that the survey left out.
+            self.surveyed_only = False
+            self._look_again(self.clock() - self.began)
         if jobs:
             self.idle = False
         for job in jobs if self.pause else ():
             known = self.places.get(job.entrypoint, FRONT)
             if known is FRONT or (-job.priority, job.id) > (-known[0], known[1]):
                 self.places[job.entrypoint] = (job.priority, job.id)
+
+    def _look_again(self, seconds: float) -> None:
+        """Rest as long as suits a look that took so many seconds."""
+        self.pause = min(seconds * APART, LONGEST)
+        self.front_at = self.clock() + self.pause
 
 
 class Frontiers:

@@ -102,29 +102,30 @@ class JobQueries(StatementRunner, WorkerCalls):
             start = frontier.known(names)
         if start is None:
             await self._replan_if_outgrown()
-            if any(limits):
-                rows = await self._seated("claim_limited", wanted, names, request.owner, limits)
-            elif len(names) == 1:
-                rows = await self._fetch("claim_one_entrypoint", wanted, *names, request.owner)
-            else:
-                rows = await self._fetch("claim", wanted, names, request.owner)
+            rows = await self._claim_from_front(request, wanted, names, limits)
             jobs = await self._readable(rows, request.owner)
             frontier.looked(_count(rows[0]["scanned"]) if rows else None, jobs, wanted)
             self._plans.claimed(len(rows))
-            return jobs
-        places = [[priority for priority, _ in start], [job_id for _, job_id in start]]
-        rows = await self._seated("claim_after", wanted, names, request.owner, limits, *places)
-        jobs = await self._readable(rows, request.owner)
-        frontier.advance(jobs)
+        else:
+            places = [[priority for priority, _ in start], [job_id for _, job_id in start]]
+            rows = await self._seated("claim_after", wanted, names, request.owner, limits, *places)
+            jobs = await self._readable(rows, request.owner)
+            frontier.advance(jobs)
         return jobs
 
-    async def _survey_fronts(self, names: list[QueueEntrypoint]) -> dict[str, Place | None]:
+    async def _claim_from_front(
+        self, request: ClaimRequest, wanted: int, names: list[QueueEntrypoint], limits: list[int]
+    ) -> list[dict[str, object]]:
+        if any(limits):
+            return await self._seated("claim_limited", wanted, names, request.owner, limits)
+        if len(names) == 1:
+            return await self._fetch("claim_one_entrypoint", wanted, *names, request.owner)
+        return await self._fetch("claim", wanted, names, request.owner)
+
+    async def _survey_fronts(self, names: list[QueueEntrypoint]) -> dict[str, Place]:
         rows = await self._fetch("survey_fronts", names)
         return {
-            str(row["entrypoint"]): (_count(row["priority"]), _count(row["before"]))
-            if row["before"] is not None
-            else None
-            for row in rows
+            str(row["entrypoint"]): (_count(row["priority"]), _count(row["id"])) for row in rows
         }
 
     @cached_property

@@ -1,8 +1,11 @@
--- Where what is due begins in those of the entrypoints $1 where 5,000 jobs or more stand before it:
--- just before the first job that is due, or NULL if there is none. A claim would read all that are not
--- due to find it. By `execute_after` only those that are due are read; where they are more than
--- 50,000, or less than 5,000 are not due, the entrypoint is left out.
-SELECT given.entrypoint, -due.first[1] AS priority, due.first[2] - 1 AS before
+-- Where claims may start in those of the entrypoints $1 where 5,000 jobs or more stand before the
+-- first that is due: just before that one, or, if none is due, behind all that is there now. A claim
+-- from the front would read all that are not due to find it. By `execute_after` only those that are due
+-- are read; where they are more than 50,000, or less than 5,000 are not due, the entrypoint is left out.
+SELECT
+    given.entrypoint,
+    coalesce(-due.first[1], beyond.priority) AS priority,
+    coalesce(due.first[2] - 1, (SELECT max(job.id) FROM :"queue_table" AS job)) AS id
 FROM unnest($1::text[]) AS given (entrypoint)
 CROSS JOIN LATERAL (
     SELECT count(*) AS number
@@ -32,7 +35,7 @@ CROSS JOIN LATERAL (
         LIMIT 50001
     ) AS bounded
 ) AS due
-LEFT JOIN LATERAL (
+CROSS JOIN LATERAL (
     SELECT job.priority, job.id
     FROM :"queue_table" AS job
     WHERE due.number <= 50000
@@ -41,9 +44,6 @@ LEFT JOIN LATERAL (
     ORDER BY job.priority DESC, job.id
     OFFSET 5000
     LIMIT 1
-) AS beyond ON true
+) AS beyond
 WHERE later.number = 5000
-    AND (
-        due.number = 0
-        OR ARRAY[-beyond.priority::bigint, beyond.id] < due.first
-    );
+    AND (due.number = 0 OR ARRAY[-beyond.priority::bigint, beyond.id] < due.first);
