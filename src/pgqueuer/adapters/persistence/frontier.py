@@ -6,8 +6,8 @@ that starts at the front reads all of that each time. So a worker remembers how 
 and while the front is expensive it starts from there, but for a look at the front now and then: for
 jobs that became due, came back, or were committed late. Higher priorities are always seen.
 
-Where the front may be expensive, a look is a survey first. That tells where to start if many jobs are
-not due and not too many are; where it tells nothing, the look is a claim.
+Where the front may be expensive, a look is a survey first. That tells where to start if many jobs
+are not due and not too many are; where it tells nothing, the look is a claim.
 """
 
 from __future__ import annotations
