@@ -21,6 +21,7 @@ from pgqueuer.core.logconfig import logger
 from pgqueuer.core.ranges import check_heartbeat_timeout
 from pgqueuer.core.running import Run, current_run
 from pgqueuer.core.schedule_loop import DEFAULT_STALE_AFTER, ScheduleLoop
+from pgqueuer.core.structure import verify_schedule_structure
 from pgqueuer.core.tm import cancel_and_wait, cancel_on_exit
 from pgqueuer.core.worker.continuity import Continuity
 from pgqueuer.core.worker.wakeup import Wakeup
@@ -139,7 +140,7 @@ class SchedulerManager:
         self._heartbeat_timeout = heartbeat_timeout
         with statements_within(self.queries.qbe.settings.statement_timeout):
             await is_behind_pooler(self.queries.driver)  # the driver adapts to it
-        await self._verify_structure()
+        await verify_schedule_structure(self.queries)
         self.continuity.started = True
         async with self.queries.driver:
             loop = ScheduleLoop(
@@ -156,22 +157,6 @@ class SchedulerManager:
                     await loop.run(self.shutdown)
             finally:
                 await self._finish()
-
-    async def _verify_structure(self) -> None:
-        names = self.queries.qbe.settings
-        for table in (names.schedules_table, names.queue_table_log):
-            if not await self.queries.has_table(table):
-                raise RuntimeError(
-                    f"The table {table!r} is missing. Run 'pgq install' on a new database, "
-                    "'pgq upgrade' on an older one, or set the prefix and the schema of your "
-                    "installation (PGQUEUER_PREFIX, PGQUEUER_SCHEMA)."
-                )
-        for column in ("due", "paused_next_run"):
-            if not await self.queries.table_has_column(names.schedules_table, column):
-                raise RuntimeError(
-                    f"The column {names.schedules_table}.{column} is missing: the schema is older "
-                    "than this worker. Run 'pgq upgrade'."
-                )
 
     async def _wake_at_shutdown(self) -> None:
         await self.shutdown.wait()

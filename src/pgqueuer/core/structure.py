@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from pgqueuer.ports.repository import SchemaManagementPort
+from collections.abc import Iterator
+
+from pgqueuer.domain.settings import DBSettings
+from pgqueuer.domain.structure import SchemaPart
+from pgqueuer.ports.repository import RepositoryPort
 
 QUEUE_COLUMNS = (
     "updated",
@@ -17,36 +21,59 @@ QUEUE_COLUMNS = (
 STATUSES = ("canceled", "failed")
 
 
-async def verify_queue_structure(schema: SchemaManagementPort) -> None:
+async def verify_queue_structure(queries: RepositoryPort) -> None:
     """Raise RuntimeError for the first thing that is missing, with the command to run."""
-    names = schema.qbe.settings
+    names = queries.qbe.settings
+    missing = await queries.first_missing(list(_queue_parts(names)))
+    if missing is None:
+        return
+    if missing.kind == "table" and missing.owner != names.pauses_table:
+        raise RuntimeError(
+            f"The table {missing.owner!r} is missing. Run 'pgq install', or set the prefix and the "
+            "schema of your installation (PGQUEUER_PREFIX, PGQUEUER_SCHEMA)."
+        )
+    raise _outdated(missing)
+
+
+async def verify_schedule_structure(queries: RepositoryPort) -> None:
+    """Raise RuntimeError for the first thing that a scheduler misses, with the command to run."""
+    names = queries.qbe.settings
+    missing = await queries.first_missing(
+        [
+            SchemaPart("table", names.schedules_table),
+            SchemaPart("table", names.queue_table_log),
+            SchemaPart("column", names.schedules_table, "due"),
+            SchemaPart("column", names.schedules_table, "paused_next_run"),
+        ]
+    )
+    if missing is None:
+        return
+    if missing.kind == "table":
+        raise RuntimeError(
+            f"The table {missing.owner!r} is missing. Run 'pgq install' on a new database, "
+            "'pgq upgrade' on an older one, or set the prefix and the schema of your "
+            "installation (PGQUEUER_PREFIX, PGQUEUER_SCHEMA)."
+        )
+    raise _outdated(missing)
+
+
+def _queue_parts(names: DBSettings) -> Iterator[SchemaPart]:
     for table in (names.queue_table, names.statistics_table, names.queue_table_log):
-        if not await schema.has_table(table):
-            raise RuntimeError(
-                f"The table {table!r} is missing. Run 'pgq install', or set the prefix and the "
-                "schema of your installation (PGQUEUER_PREFIX, PGQUEUER_SCHEMA)."
-            )
+        yield SchemaPart("table", table)
     for column in QUEUE_COLUMNS:
-        if not await schema.table_has_column(names.queue_table, column):
-            raise _outdated(f"column {names.queue_table}.{column}")
-    if not await schema.table_has_column(names.queue_table_log, "traceback"):
-        raise _outdated(f"column {names.queue_table_log}.traceback")
-    if not await schema.has_table(names.pauses_table):
-        raise _outdated(f"table {names.pauses_table}")
+        yield SchemaPart("column", names.queue_table, column)
+    yield SchemaPart("column", names.queue_table_log, "traceback")
+    yield SchemaPart("table", names.pauses_table)
     for status in STATUSES:
-        if not await schema.has_user_defined_enum(status, names.queue_status_type):
-            raise _outdated(f"value {status!r} of the type {names.queue_status_type}")
-    indexes = (
+        yield SchemaPart("label", names.queue_status_type, status)
+    for table, suffix in (
         (names.queue_table_log, "_job_id_status"),
         (names.queue_table, "_picked_slot_idx"),
-    )
-    for table, suffix in indexes:
-        index = table.rpartition(".")[2] + suffix
-        if not await schema.table_has_index(table, index):
-            raise _outdated(f"index {index}")
+    ):
+        yield SchemaPart("index", table, table.rpartition(".")[2] + suffix)
 
 
-def _outdated(what: str) -> RuntimeError:
+def _outdated(missing: SchemaPart) -> RuntimeError:
     return RuntimeError(
-        f"The {what} is missing: the schema is older than this worker. Run 'pgq upgrade'."
+        f"The {missing} is missing: the schema is older than this worker. Run 'pgq upgrade'."
     )

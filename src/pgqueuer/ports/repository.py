@@ -35,6 +35,7 @@ from pgqueuer.domain.models import (
     TracebackRecord,
 )
 from pgqueuer.domain.retention import PruneRequest, PruneStep
+from pgqueuer.domain.structure import SchemaPart
 from pgqueuer.domain.types import (
     JOB_STATUS,
     Channel,
@@ -70,6 +71,10 @@ rolled back."""
 
 class JobStore(Protocol):
     """What the kernel needs to work: claim, settle, and keep or expire leases."""
+
+    async def first_missing(self, parts: Sequence[SchemaPart]) -> SchemaPart | None:
+        """The first of these parts that the database does not have; None if it has all."""
+        ...
 
     async def claim(self, request: ClaimRequest) -> list[Job]:
         """Jobs that are now picked by `request.owner`, by priority descending, then id.

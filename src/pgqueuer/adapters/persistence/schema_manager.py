@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Literal
 
@@ -22,6 +22,7 @@ from pgqueuer.adapters.persistence.schema_plan import Plan, Step, upgrade_steps
 from pgqueuer.adapters.persistence.schema_text import SchemaText
 from pgqueuer.adapters.persistence.schema_verify import Divergence, divergences, leftovers
 from pgqueuer.adapters.persistence.sqlstate import code_of
+from pgqueuer.domain.structure import SchemaPart
 from pgqueuer.ports.statements import statements_within
 
 __all__ = ["Divergence", "Plan", "SchemaManager"]
@@ -144,6 +145,22 @@ class SchemaManager(StatementRunner):
         """Whether a table in the queue table's schema has the trigger."""
         schema, _ = self._place(self.settings.queue_table)
         return await self._present("has_trigger", schema, trigger)
+
+    async def first_missing(self, parts: Sequence[SchemaPart]) -> SchemaPart | None:
+        """The first of these parts that is not there, asked by one statement."""
+        places = [self._place(part.owner) for part in parts]
+        with statements_within(self.settings.statement_timeout):
+            rows = await self.driver.fetch(
+                SchemaText(self.settings).catalog("first_missing"),
+                [part.kind for part in parts],
+                [schema for schema, _ in places],
+                [owner for _, owner in places],
+                [part.name for part in parts],
+            )
+        for place in (row["place"] for row in rows):
+            if isinstance(place, int):
+                return parts[place - 1]
+        return None
 
     async def trigger_channel(self) -> str | None:
         """The channel on which the trigger of the database tells of new jobs, if that is known."""

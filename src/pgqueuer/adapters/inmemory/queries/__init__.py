@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pgqueuer.adapters.inmemory.queries.history import History
@@ -13,6 +14,7 @@ from pgqueuer.adapters.inmemory.queries.statistics import Statistics, percentile
 from pgqueuer.adapters.inmemory.queries.table import QueueTable
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment
 from pgqueuer.domain.settings import DBSettings
+from pgqueuer.domain.structure import SchemaPart
 from pgqueuer.domain.types import Channel
 from pgqueuer.ports.driver import Driver
 from pgqueuer.ports.tracing import TracingProtocol
@@ -46,6 +48,10 @@ class InMemoryQueries(Jobs, Statistics, Pruning, Insights):
     async def trigger_channel(self) -> str | None:
         """The channel of the settings, for there is no trigger."""
         return self.settings.channel
+
+    async def first_missing(self, parts: Sequence[SchemaPart]) -> SchemaPart | None:
+        """None, as nothing is missing."""
+        return None
 
     async def install(self, create_schema: bool = True) -> None:
         """Nothing to do."""
