@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Literal
 
 from benchmarks.children import result_of
-from benchmarks.contestants import CONTESTANTS, Contestant
-from benchmarks.measuring import Bench, Case, Outcome, Scenario
+from benchmarks.contestants import CONTESTANTS, Contestant, Library
+from benchmarks.measuring import Bench, Case, Outcome, Run, Scenario
 from benchmarks.place import new_place
 from benchmarks.producer import ProducerOptions
 from benchmarks.running import CPU, RATE, WAL
@@ -26,23 +26,27 @@ def _cases(bench: Bench) -> Sequence[Case]:
 
 
 def _case(name: str, *, how: Literal["one", "batch", "copy"], jobs: int, at_once: int = 1) -> Case:
-    runs = {
-        one.name: partial(
-            _enqueue,
-            contestant=one,
-            options=ProducerOptions(contestant=one.name, how=how, jobs=jobs, at_once=at_once),
-        )
-        for one in CONTESTANTS
-    }
+    def run(contestant: Contestant, **settings: str) -> Run:
+        sent_by = ProducerOptions(contestant=contestant.name, how=how, jobs=jobs, at_once=at_once)
+        return partial(_enqueue, contestant=contestant, options=sent_by, settings=settings)
+
+    runs = {one.name: run(one) for one in CONTESTANTS}
+    if how != "one":
+        runs["no history"] = run(Library(), PGQUEUER_LOG_ENQUEUES="0")
     return Case(name=name, runs=runs)
 
 
-async def _enqueue(bench: Bench, contestant: Contestant, options: ProducerOptions) -> Outcome:
+async def _enqueue(
+    bench: Bench,
+    contestant: Contestant,
+    options: ProducerOptions,
+    settings: Mapping[str, str],
+) -> Outcome:
     async with new_place(bench.dsn) as place:
         await contestant.install(place)
         wal = await place.wal()
         sent = await result_of(
-            "benchmarks.producer", {**place.environment(), **options.environment()}
+            "benchmarks.producer", {**place.environment(), **options.environment(), **settings}
         )
         jobs = sent["sent"]
         figures = {"rate": jobs / sent["seconds"], "cpu": 1e6 * sent["cpu"] / jobs}
@@ -57,7 +61,8 @@ async def _enqueue(bench: Bench, contestant: Contestant, options: ProducerOption
 ENQUEUE = Scenario(
     name="enqueue",
     about="A process sends jobs over asyncpg: one call a job, by one task or by 16 over 16 "
-    "connections; lists of 1,000; and a stream by COPY.",
+    "connections; lists of 1,000; and a stream by COPY, these two without a history of enqueues, "
+    "too, which plain SQL does not have.",
     figures=(RATE, CPU, WAL),
     cases=_cases,
 )

@@ -28,6 +28,7 @@ def _cases(bench: Bench) -> Sequence[Case]:
         "asyncio's loop": Drain(
             jobs=jobs, environment={"PYTHONPATH": str(_without_uvloop(bench.folder))}
         ),
+        "log_claims=0": Drain(jobs=jobs, environment={"PGQUEUER_LOG_CLAIMS": "0"}),
         "late commits": Drain(jobs=jobs, environment={"PGOPTIONS": "-csynchronous_commit=off"}),
         "fillfactor=70": Drain(jobs=jobs, storage="fillfactor = 70"),
         "fillfactor=100": Drain(jobs=jobs, storage="fillfactor = 100"),
