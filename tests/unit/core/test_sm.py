@@ -25,6 +25,7 @@ from pgqueuer.domain.models import (
     utc_now,
 )
 from pgqueuer.domain.settings import DBSettings
+from pgqueuer.domain.structure import SchemaPart
 from pgqueuer.domain.types import JOB_STATUS, CronEntrypoint, CronExpression, ScheduleId
 from pgqueuer.ports.repository import RepositoryPort
 from tests.support.kernel import PATIENCE, until
@@ -129,13 +130,9 @@ class Queries:
             self.store.fails[name] -= 1
             raise ConnectionError(f"no database for {name}")
 
-    async def has_table(self, table: str) -> bool:
-        await self._call("has_table")
-        return table not in self.store.missing
-
-    async def table_has_column(self, table: str, column: str) -> bool:
-        await self._call("has_column")
-        return column not in self.store.missing
+    async def first_missing(self, parts: Sequence[SchemaPart]) -> SchemaPart | None:
+        await self._call("first_missing")
+        return next((p for p in parts if (p.name or p.owner) in self.store.missing), None)
 
     async def database_time(self) -> datetime:
         await self._call("time")
@@ -347,7 +344,7 @@ async def test_without_schedules_nothing_is_asked_and_shutdown_ends_it(store: St
         await until(lambda: store.entered == 1)
         for _ in range(50):
             await asyncio.sleep(0)
-    assert set(store.calls) == {"has_table", "has_column"}
+    assert set(store.calls) == {"first_missing"}
     assert store.entered == 0
 
 
