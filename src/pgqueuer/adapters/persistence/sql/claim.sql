@@ -1,7 +1,8 @@
 -- Claims up to $1 eligible jobs of the entrypoints $2 for worker $3, none of which has a limit; a
 -- single one is served by claim_one_entrypoint.sql. The unlocked front of the backlog decides how
--- many each may give, so that no more rows are locked than are claimed. The literal LIMIT bounds what the planner fears
--- of a LIMIT $1, which would turn JIT on; a request for more is served by claiming again.
+-- many each may give, so that no more rows are locked than are claimed. The literal LIMIT bounds
+-- what the planner fears of a LIMIT $1, which would turn JIT on; a request for more is served by
+-- claiming again.
 -- `IS TRUE` keeps the planner from the index by `execute_after`: with that it would read and sort
 -- the whole backlog of an entrypoint that it believes to be small.
 -- The array of ids makes the planner look rows up by key, where a join may read the whole table.
