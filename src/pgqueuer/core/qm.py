@@ -104,7 +104,7 @@ class QueueManager(EntrypointRegistrar):
         return await check_listener(self.queries, self.pending_health_check, timeout)
 
     async def verify_structure(self) -> None:
-        """Raise RuntimeError that says what is missing in the database and what to run."""
+        """Raise SchemaIncompleteError, which says what is missing and what to run."""
         await verify_queue_structure(self.queries)
 
     async def fetch_jobs(
@@ -175,7 +175,7 @@ class QueueManager(EntrypointRegistrar):
         `heartbeat_timeout` is taken for dead and its jobs run elsewhere. Canceling the task puts
         the unfinished jobs back.
 
-        Raises ValueError for settings out of range, RuntimeError for a missing schema,
+        Raises ValueError for settings out of range, SchemaIncompleteError for a missing schema,
         UnwrittenOutcomesError when outcomes could not be written, FailingListenerError with
         `shutdown_on_listener_failure`.
         """

@@ -134,7 +134,7 @@ class SchedulerManager:
         Each tick runs once in the fleet. A schedule is not started while an earlier tick of it
         runs; one whose worker has been silent for `heartbeat_timeout` goes on with its next tick.
         A database that is away for a while is waited for. Canceling waits for what is running,
-        canceling again cancels it. Raises RuntimeError when a table is missing.
+        canceling again cancels it. Raises SchemaIncompleteError when a table is missing.
         """
         check_heartbeat_timeout(heartbeat_timeout)
         self._heartbeat_timeout = heartbeat_timeout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pgqueuer.domain.errors import SchemaIncompleteError
 from pgqueuer.domain.settings import DBSettings
 from pgqueuer.domain.structure import SchemaPart
 from pgqueuer.ports.repository import RepositoryPort
@@ -22,13 +23,13 @@ STATUSES = ("canceled", "failed")
 
 
 async def verify_queue_structure(queries: RepositoryPort) -> None:
-    """Raise RuntimeError for the first thing that is missing, with the command to run."""
+    """Raise SchemaIncompleteError for the first thing missing, with the command to run."""
     names = queries.qbe.settings
     missing = await queries.first_missing(list(_queue_parts(names)))
     if missing is None:
         return
     if missing.kind == "table" and missing.owner != names.pauses_table:
-        raise RuntimeError(
+        raise SchemaIncompleteError(
             f"The table {missing.owner!r} is missing. Run 'pgq install', or set the prefix and the "
             "schema of your installation (PGQUEUER_PREFIX, PGQUEUER_SCHEMA)."
         )
@@ -36,7 +37,7 @@ async def verify_queue_structure(queries: RepositoryPort) -> None:
 
 
 async def verify_schedule_structure(queries: RepositoryPort) -> None:
-    """Raise RuntimeError for the first thing that a scheduler misses, with the command to run."""
+    """Raise SchemaIncompleteError for the first thing that a scheduler misses."""
     names = queries.qbe.settings
     missing = await queries.first_missing(
         [
@@ -49,7 +50,7 @@ async def verify_schedule_structure(queries: RepositoryPort) -> None:
     if missing is None:
         return
     if missing.kind == "table":
-        raise RuntimeError(
+        raise SchemaIncompleteError(
             f"The table {missing.owner!r} is missing. Run 'pgq install' on a new database, "
             "'pgq upgrade' on an older one, or set the prefix and the schema of your "
             "installation (PGQUEUER_PREFIX, PGQUEUER_SCHEMA)."
@@ -73,7 +74,7 @@ def _queue_parts(names: DBSettings) -> Iterator[SchemaPart]:
         yield SchemaPart("index", table, table.rpartition(".")[2] + suffix)
 
 
-def _outdated(missing: SchemaPart) -> RuntimeError:
-    return RuntimeError(
+def _outdated(missing: SchemaPart) -> SchemaIncompleteError:
+    return SchemaIncompleteError(
         f"The {missing} is missing: the schema is older than this worker. Run 'pgq upgrade'."
     )

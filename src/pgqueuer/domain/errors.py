@@ -110,6 +110,10 @@ class StatementTimeoutError(PgqException, TimeoutError):
         )
 
 
+class SchemaIncompleteError(PgqException, RuntimeError):
+    """The database lacks what a worker needs; the message says which command adds it."""
+
+
 class SchemaDriftError(PgqException):
     """A column has a type that no upgrade converts."""
 
