@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from pgqueuer import Job, Queries, QueueManager
+from pgqueuer.core.worker import listener as worker_listener
 from pgqueuer.domain.lifecycle import ClaimRequest, EntrypointTerms, Outlook
 from pgqueuer.errors import FailingListenerError
 from pgqueuer.types import QueueEntrypoint, QueueExecutionMode
@@ -232,6 +233,30 @@ async def test_a_worker_whose_listener_is_deaf_polls_and_says_so_once(
             await queries.enqueue("job", None)
             await until(ran.is_set)
     assert caplog.text.count("polling meanwhile") == 1
+
+
+async def test_a_listener_that_never_hears_anything_is_found_out_at_the_first_check(
+    connect, queries, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(worker_listener, "CHECK_TIMEOUT", seconds(0.2))
+    monkeypatch.setattr(worker_listener, "CHECK_INTERVAL", 3600.0)
+    own = await connect()
+    manager = QueueManager(own)
+    ran = asyncio.Event()
+
+    async def accept(channel: str, callback: object) -> None: ...
+
+    own.driver.add_listener = accept
+
+    @manager.entrypoint("job")
+    async def job(job: Job) -> None:
+        ran.set()
+
+    with caplog.at_level(logging.WARNING, logger="pgqueuer"):
+        async with working(manager, dequeue_timeout=LONG):
+            await until(lambda: "polling meanwhile" in caplog.text)
+            await queries.enqueue("job", None)
+            await until(ran.is_set)
 
 
 async def test_a_health_check_without_a_listener_fails_with_a_reason(queries):

@@ -24,6 +24,9 @@ from pgqueuer.ports.observer import ListenerChanged
 from pgqueuer.ports.repository import RepositoryPort
 from pgqueuer.ports.statements import statements_within
 
+FIRST_CHECK = 1.5
+"""Seconds until a new listener has to prove itself; until then a worker takes it on trust."""
+
 CHECK_INTERVAL = 15.0
 CHECK_TIMEOUT = timedelta(seconds=10)
 
@@ -166,8 +169,10 @@ class QueueListener:
         if self._behind_pooler and not raise_on_failure:
             await asyncio.Event().wait()
         backoff = Backoff(first=1.0, longest=CHECK_INTERVAL)
+        pause = FIRST_CHECK
         while True:
-            await asyncio.sleep(jittered(CHECK_INTERVAL) if self.healthy else backoff.next_delay())
+            await asyncio.sleep(jittered(pause) if self.healthy else backoff.next_delay())
+            pause = CHECK_INTERVAL
             if self._heard_lately():
                 continue
             try:
