@@ -211,17 +211,24 @@ async def test_jobs_under_a_limit_of_one_follow_each_other_without_a_rest(
     assert len(looks) < 20
 
 
+async def _refuse(channel: str, callback: object) -> None:
+    raise OSError("LISTEN is not supported here")
+
+
+async def _never_hear(channel: str, callback: object) -> None: ...
+
+
+@pytest.mark.parametrize("listen", [_refuse, _never_hear])
 async def test_a_worker_whose_listener_is_deaf_polls_and_says_so_once(
-    connect, queries, caplog: pytest.LogCaptureFixture
+    connect, queries, listen, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
+    # Only the first check can find out that nothing is heard.
+    monkeypatch.setattr(worker_listener, "CHECK_TIMEOUT", seconds(0.2))
+    monkeypatch.setattr(worker_listener, "CHECK_INTERVAL", 3600.0)
     own = await connect()
+    own.driver.add_listener = listen
     manager = QueueManager(own)
     ran = asyncio.Event()
-
-    async def refuse(channel: str, callback: object) -> None:
-        raise OSError("LISTEN is not supported here")
-
-    own.driver.add_listener = refuse
 
     @manager.entrypoint("job")
     async def job(job: Job) -> None:
@@ -233,30 +240,6 @@ async def test_a_worker_whose_listener_is_deaf_polls_and_says_so_once(
             await queries.enqueue("job", None)
             await until(ran.is_set)
     assert caplog.text.count("polling meanwhile") == 1
-
-
-async def test_a_listener_that_never_hears_anything_is_found_out_at_the_first_check(
-    connect, queries, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(worker_listener, "CHECK_TIMEOUT", seconds(0.2))
-    monkeypatch.setattr(worker_listener, "CHECK_INTERVAL", 3600.0)
-    own = await connect()
-    manager = QueueManager(own)
-    ran = asyncio.Event()
-
-    async def accept(channel: str, callback: object) -> None: ...
-
-    own.driver.add_listener = accept
-
-    @manager.entrypoint("job")
-    async def job(job: Job) -> None:
-        ran.set()
-
-    with caplog.at_level(logging.WARNING, logger="pgqueuer"):
-        async with working(manager, dequeue_timeout=LONG):
-            await until(lambda: "polling meanwhile" in caplog.text)
-            await queries.enqueue("job", None)
-            await until(ran.is_set)
 
 
 async def test_a_health_check_without_a_listener_fails_with_a_reason(queries):
