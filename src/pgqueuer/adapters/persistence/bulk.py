@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pgqueuer.adapters.persistence.base import StatementRunner
 from pgqueuer.adapters.persistence.enqueue import EnqueueCall
@@ -24,8 +24,7 @@ CHUNK_BYTES: Final = 8 * 1024 * 1024
 """A chunk ends with the payload that reaches this: it is held in memory, here and by the server."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewJob:
+class NewJob(NamedTuple):
     """One job of a stream; the fields mean what they mean in `enqueue`."""
 
     entrypoint: str | JobType[Any]
@@ -75,30 +74,29 @@ class BulkQueries(StatementRunner):
         await writer.finish()
         return writer.written
 
-    def _columns(self, chunk: list[NewJob], before: int) -> NormedEnqueueParam:
+    def _columns(self, chunk: _Chunk, before: int) -> NormedEnqueueParam:
         try:
             return self._normalized(chunk)
         except (TypeError, ValueError):
-            for place, job in enumerate(chunk, before + 1):
-                self._check(job, place)
+            for place in range(len(chunk.payloads)):
+                self._check(chunk.job(place), before + place + 1)
             raise
 
-    def _check(self, job: NewJob, place: int) -> None:
+    def _check(self, job: _Chunk, place: int) -> None:
         try:
-            self._normalized([job])
+            self._normalized(job)
         except (TypeError, ValueError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"job {place} of the stream: {error}") from error
 
-    def _normalized(self, chunk: list[NewJob]) -> NormedEnqueueParam:
-        names: list[Any] = [job.entrypoint for job in chunk]
+    def _normalized(self, chunk: _Chunk) -> NormedEnqueueParam:
         return normalize_enqueue_params(
-            names,
-            [job.payload for job in chunk],
-            [job.priority for job in chunk],
-            [job.execute_after for job in chunk],
+            chunk.entrypoints,
+            chunk.payloads,
+            chunk.priorities,
+            chunk.delays,
             None,
-            [job.headers for job in chunk],
+            chunk.headers,
             max_payload_bytes=self.settings.max_payload_bytes,
         )
 
@@ -143,40 +141,59 @@ class _Writer:
             await cancel_and_wait(self._task)
 
 
-async def _gathered(jobs: AsyncIterable[NewJob], rows: int) -> AsyncIterator[list[NewJob]]:
-    chunk = _Chunk(rows)
+async def _gathered(jobs: AsyncIterable[NewJob], rows: int) -> AsyncIterator[_Chunk]:
+    chunk = _Chunk()
     async for job in jobs:
-        if chunk.add(job):
-            yield chunk.taken()
-    if chunk.jobs:
-        yield chunk.taken()
+        if chunk.add(job) == rows or chunk.size >= CHUNK_BYTES:
+            yield chunk
+            chunk = _Chunk()
+    if chunk.payloads:
+        yield chunk
 
 
-def _chunks(jobs: Iterable[NewJob], rows: int) -> Iterator[list[NewJob]]:
-    chunk = _Chunk(rows)
+def _chunks(jobs: Iterable[NewJob], rows: int) -> Iterator[_Chunk]:
+    chunk = _Chunk()
     for job in jobs:
-        if chunk.add(job):
-            yield chunk.taken()
-    if chunk.jobs:
-        yield chunk.taken()
+        if chunk.add(job) == rows or chunk.size >= CHUNK_BYTES:
+            yield chunk
+            chunk = _Chunk()
+    if chunk.payloads:
+        yield chunk
 
 
+@dataclass(slots=True)
 class _Chunk:
-    """Jobs until there are enough of them."""
+    """The columns of some jobs.
 
-    def __init__(self, rows: int) -> None:
-        self._rows = rows
-        self.jobs: list[NewJob] = []
-        self._bytes = 0
+    The jobs themselves are not kept: the garbage collector would look through thousands of them
+    again and again.
+    """
 
-    def add(self, job: NewJob) -> bool:
-        """Tell whether the chunk is full now."""
-        self.jobs.append(job)
+    entrypoints: list[Any] = field(default_factory=list)
+    payloads: list[Payload | None] = field(default_factory=list)
+    priorities: list[int] = field(default_factory=list)
+    delays: list[timedelta | None] = field(default_factory=list)
+    headers: list[dict[str, object] | None] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, job: NewJob) -> int:
+        """Return how many there are now."""
+        self.entrypoints.append(job.entrypoint)
+        self.payloads.append(job.payload)
+        self.priorities.append(job.priority)
+        self.delays.append(job.execute_after)
+        self.headers.append(job.headers)
         if isinstance(job.payload, bytes):
-            self._bytes += len(job.payload)
-        return len(self.jobs) == self._rows or self._bytes >= CHUNK_BYTES
+            self.size += len(job.payload)
+        return len(self.payloads)
 
-    def taken(self) -> list[NewJob]:
-        """What was added since the last time."""
-        jobs, self.jobs, self._bytes = self.jobs, [], 0
-        return jobs
+    def job(self, place: int) -> _Chunk:
+        """One of them, from 0, as a chunk of its own."""
+        one = slice(place, place + 1)
+        return _Chunk(
+            entrypoints=self.entrypoints[one],
+            payloads=self.payloads[one],
+            priorities=self.priorities[one],
+            delays=self.delays[one],
+            headers=self.headers[one],
+        )
