@@ -10,8 +10,8 @@ import pytest
 
 from tests.conftest import install_queue
 from tests.support.cuttable import cuttable
+from tests.support.own_server import own_server
 from tests.support.postgres import TestPostgres
-from tests.support.soak_server import own_server
 from tests.support.soaking import Chaos, Producer, fleets
 from tests.support.verifier import report, verify
 
@@ -25,14 +25,15 @@ def test_no_job_is_lost_while_everything_fails(pg: TestPostgres) -> None:
     number = int(os.environ.get("PGQUEUER_TEST_SOAK_SEED", random.getrandbits(32)))
     print(f"\nseed {number}: PGQUEUER_TEST_SOAK_SEED={number} draws the same faults", flush=True)
     with own_server(pg.bindir) as server, cuttable(server.port) as network:
-        asyncio.run(install_queue(server.dsn))
-        proxied = server.dsn.replace(f":{server.port}/", f":{network.port}/")
-        with fleets(server.dsn, proxied) as workers, Producer(server.dsn, number) as producer:
+        dsn = server.dsn()
+        asyncio.run(install_queue(dsn))
+        proxied = dsn.replace(f":{server.port}/", f":{network.port}/")
+        with fleets(dsn, proxied) as workers, Producer(dsn, number) as producer:
             chaos = Chaos(server, network, workers, producer, random.Random(number))
             chaos.rage(SECONDS)
             jobs = producer.stop()
             recovered = chaos.settle()
-        verdict = verify(server.dsn, jobs)
+        verdict = verify(dsn, jobs)
         report(f"soak of {SECONDS / 60:.1f} min, {chaos.counts()}", "all", verdict, recovered)
         assert len(jobs) > 20
         assert verdict.sound, verdict

@@ -22,7 +22,7 @@ SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
     "jit": "off",
-    "max_connections": "100",
+    "max_connections": "200",
     "superuser_reserved_connections": "3",
 }
 

@@ -21,7 +21,7 @@ from tests.support import verifier
 from tests.support.cli import Running
 from tests.support.cuttable import Cuttable
 from tests.support.fleet import DRIVERS, Fleet, fleet
-from tests.support.soak_server import OwnServer
+from tests.support.own_server import OwnServer
 
 ENTRYPOINTS = {
     "work": {},
@@ -167,7 +167,7 @@ class Chaos:
         while (passed := time.monotonic() - begun) < SETTLE_SECONDS:
             self._tell(passed)
             self._replace_the_dead()
-            if not verifier.waiting(self._server.dsn):
+            if not verifier.waiting(self._server.dsn()):
                 break
             time.sleep(0.1)
         for each in self._workers:
@@ -182,7 +182,7 @@ class Chaos:
         if time.monotonic() - self._told < PROGRESS_SECONDS:
             return
         self._told = time.monotonic()
-        waiting = verifier.waiting(self._server.dsn)
+        waiting = verifier.waiting(self._server.dsn())
         print(
             f"{passed:6.0f} s: {len(self._producer.jobs):,} enqueued, {waiting} wait; "
             f"{self.counts()}",
@@ -224,7 +224,7 @@ class Chaos:
 
     def _end_sessions(self) -> None:
         share = self._chance.choice([0.2, 1.0])
-        with psycopg.connect(self._server.dsn, autocommit=True) as connection:
+        with psycopg.connect(self._server.dsn(), autocommit=True) as connection:
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
