@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import zlib
@@ -31,6 +32,11 @@ for variable in list(os.environ):
         ("PGQUEUER_TEST_", "PGQUEUER_UPDATE_")
     ):
         del os.environ[variable]
+
+# A shell without job control lets what it starts in the background ignore Ctrl-C, and so would
+# the programs that the tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
