@@ -14,7 +14,6 @@ from pgqueuer.core.logconfig import logger
 from pgqueuer.core.qm import QueueManager
 from pgqueuer.core.sm import SchedulerManager
 from pgqueuer.core.worker.options import RunOptions
-from pgqueuer.domain.errors import SchemaIncompleteError
 from pgqueuer.domain.types import Channel, MissedTicks, QueueExecutionMode
 from pgqueuer.ports.driver import Driver
 from pgqueuer.ports.repository import RepositoryPort
@@ -178,10 +177,13 @@ class PgQueuer(EntrypointRegistrar):
             heartbeat_timeout=heartbeat_timeout,
             log_aggregation_interval=log_aggregation_interval,
         )
-        queue = asyncio.create_task(self.qm.run(**asdict(options)))
-        queue.add_done_callback(lambda _: self.shutdown.set())
-        scheduler = asyncio.create_task(self.sm.run(heartbeat_timeout))
         try:
+            # Neither works before both can.
+            await self.qm.prepare()
+            await self.sm.prepare()
+            queue = asyncio.create_task(self.qm.run(**asdict(options)))
+            queue.add_done_callback(lambda _: self.shutdown.set())
+            scheduler = asyncio.create_task(self.sm.run(heartbeat_timeout))
             await _first_failure_ends_all([queue, scheduler])
         finally:
             self.shutdown.set()
@@ -196,9 +198,7 @@ async def _first_failure_ends_all(tasks: list[asyncio.Task[None]]) -> None:
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
         failures = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
         for secondary in failures[1:]:
-            if not all(isinstance(one, SchemaIncompleteError) for one in (failures[0], secondary)):
-                # Else both tell of the same schema.
-                logger.error("The other manager failed while it was stopped", exc_info=secondary)
+            logger.error("The other manager failed while it was stopped", exc_info=secondary)
         if failures:
             # Also where the wait was canceled, as it may name jobs whose outcome is not written.
             raise failures[0]

@@ -67,6 +67,7 @@ class QueueManager(EntrypointRegistrar):
     continuity: Continuity = field(init=False, default_factory=Continuity)
     jobs_logged: int = field(init=False, default=0)
     min_dequeue_poll_interval: timedelta = field(init=False, default=timedelta(milliseconds=100))
+    _behind_pooler: bool | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.channel:
@@ -106,6 +107,17 @@ class QueueManager(EntrypointRegistrar):
     async def verify_structure(self) -> None:
         """Raise SchemaIncompleteError, which says what is missing and what to run."""
         await verify_queue_structure(self.queries)
+
+    async def prepare(self) -> None:
+        """Look at the connection and the tables for the next `run`, which does it otherwise.
+
+        Raises SchemaIncompleteError.
+        """
+        if self._behind_pooler is None:
+            with statements_within(self.queries.qbe.settings.statement_timeout):
+                behind_pooler = await is_behind_pooler(self.queries.driver)
+            await self.verify_structure()
+            self._behind_pooler = behind_pooler
 
     async def fetch_jobs(
         self,
@@ -188,9 +200,8 @@ class QueueManager(EntrypointRegistrar):
             heartbeat_timeout=heartbeat_timeout,
             log_aggregation_interval=log_aggregation_interval,
         )
-        with statements_within(self.queries.qbe.settings.statement_timeout):
-            behind_pooler = await is_behind_pooler(self.queries.driver)
-        await self.verify_structure()
+        await self.prepare()
+        behind_pooler, self._behind_pooler = bool(self._behind_pooler), None
         self.continuity.started = True
         async with self.queries.driver:
             await self._run(options, behind_pooler)

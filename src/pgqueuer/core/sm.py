@@ -57,6 +57,7 @@ class SchedulerManager:
     )
     active_heartbeat_ids: set[ScheduleId] = field(init=False, default_factory=set)
     continuity: Continuity = field(init=False, default_factory=Continuity)
+    _prepared: bool = field(init=False, default=False, repr=False)
     _heartbeat_timeout: timedelta = field(init=False, default=DEFAULT_STALE_AFTER, repr=False)
     _runs: dict[ScheduleId, Schedule] = field(init=False, default_factory=dict, repr=False)
     _beats: asyncio.Task[None] | None = field(init=False, default=None, repr=False)
@@ -128,6 +129,17 @@ class SchedulerManager:
                 "give each schedule its own name or expression"
             )
 
+    async def prepare(self) -> None:
+        """Look at the connection and the tables for the next `run`, which does it otherwise.
+
+        Raises SchemaIncompleteError.
+        """
+        if not self._prepared:
+            with statements_within(self.queries.qbe.settings.statement_timeout):
+                await is_behind_pooler(self.queries.driver)  # the driver adapts to it
+            await verify_schedule_structure(self.queries)
+            self._prepared = True
+
     async def run(self, heartbeat_timeout: timedelta = DEFAULT_STALE_AFTER) -> None:
         """Run schedules until `shutdown` is set, then wait for those that are running.
 
@@ -138,9 +150,8 @@ class SchedulerManager:
         """
         check_heartbeat_timeout(heartbeat_timeout)
         self._heartbeat_timeout = heartbeat_timeout
-        with statements_within(self.queries.qbe.settings.statement_timeout):
-            await is_behind_pooler(self.queries.driver)  # the driver adapts to it
-        await verify_schedule_structure(self.queries)
+        await self.prepare()
+        self._prepared = False
         self.continuity.started = True
         async with self.queries.driver:
             loop = ScheduleLoop(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import asyncpg
 import pytest
 
+from pgqueuer import Job, PgQueuer
 from pgqueuer.core.structure import verify_queue_structure, verify_schedule_structure
 from pgqueuer.domain.settings import DBSettings
+from pgqueuer.domain.structure import SchemaPart
+from pgqueuer.errors import SchemaIncompleteError
 from pgqueuer.queries import Queries
+from pgqueuer.types import QueueExecutionMode
 from tests.support.open_queries import open_queries
 
 SETTINGS = {"plain": {}, "named": {"prefix": "acme_", "db_schema": "Jobs"}}
@@ -88,3 +92,37 @@ async def test_the_first_thing_that_a_scheduler_lacks_is_named(
     await db.execute(f"DROP TABLE {schedules}")
     with pytest.raises(RuntimeError, match=f"^The table '{schedules}' is missing"):
         await verify_schedule_structure(queries)
+
+
+async def test_a_worker_does_not_say_that_it_serves_before_its_schedules_can_run(
+    queries: Queries,
+    db: asyncpg.Connection,
+    settings: DBSettings,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await db.execute(f"DROP TABLE {settings.schedules_table}")
+    await queries.enqueue("work", None)
+    look = queries.first_missing
+
+    async def look_slowly(parts: Sequence[SchemaPart]) -> SchemaPart | None:
+        if parts[0].owner == settings.schedules_table:
+            for _ in range(100):  # long enough for whoever does not wait
+                await queries.driver.fetch("SELECT 1")
+        return await look(parts)
+
+    monkeypatch.setattr(queries, "first_missing", look_slowly)
+    program = PgQueuer(queries.driver, queries=queries)
+
+    @program.entrypoint("work")
+    async def work(job: Job) -> None:
+        pytest.fail("it was run")
+
+    with (
+        caplog.at_level("INFO", "pgqueuer"),
+        pytest.raises(SchemaIncompleteError, match=settings.schedules_table),
+    ):
+        await program.run(mode=QueueExecutionMode.drain)
+    assert "serves" not in caplog.text
+    assert program.shutdown.is_set()
+    assert await db.fetchval(f"SELECT status FROM {settings.queue_table}") == "queued"

@@ -146,6 +146,7 @@ class OperationalError(Exception):
         Coded("08006"),
         Coded("53300"),
         Coded("25006"),
+        Coded("55000"),
         OperationalError("the connection is lost"),
         ExceptionGroup("both", [ConnectionResetError(), Coded("57P03")]),
     ],

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 # The classes of appendix A of the PostgreSQL documentation: no connection, wrong login, no such
-# database, no resources, the server goes down or comes up, its system fails; and a standby.
-_SQLSTATES: Final = ("08", "28", "3D", "53", "57P", "58", "25006")
+# database, no resources, the server goes down or comes up, its system fails; a standby; and a
+# database that lets nobody in (ALTER DATABASE … ALLOW_CONNECTIONS false).
+_SQLSTATES: Final = ("08", "28", "3D", "53", "57P", "58", "25006", "55000")
 
 # Errors of drivers without a SQLSTATE: of PEP 249, and asyncpg's for a standby where a primary
 # was asked for.
